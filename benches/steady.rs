@@ -1,11 +1,15 @@
-//! Steady state: what conntop takes of a core while it runs, screen and all, beside many idle sockets and under churn.
+//! Steady state: what conntop takes while it runs, screen and all, beside many idle sockets and under churn: as a share of a
+//! core, and in raw dumps a second, which is a ratio of processor times and so hardly depends on what else the machine does.
 //!
 //! `cargo bench --bench steady` makes its own network namespace and sockets. `CONNTOP_BENCH_SOCKETS=10000` chooses the
-//! sizes; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
+//! sizes, 1000000 among them; `CONNTOP_BENCH_SECONDS=60` how long each row is measured; `-- --soak SECONDS` (600 if not said) instead runs the program under churn and prints its memory and
 //! descriptors, and beside them what the tables hold by then on a made-up machine with the same churn; `-- --hour` plays
 //! an hour of that alone, in a minute. Under `cargo test` a small size runs for a moment as a smoke test. No time is
 //! asserted.
 
+#[path = "support/baseline.rs"]
+#[expect(dead_code, reason = "the raw dump is all that is compared with")]
+mod baseline;
 #[path = "../tests/common/churn.rs"]
 mod churn;
 #[path = "../tests/common/pty.rs"]
@@ -15,14 +19,16 @@ mod pty;
 #[expect(dead_code, reason = "this load does not grow")]
 mod socket_load;
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use churn::{SimulatedMachine, lines};
+use conntop::model::delta::Transition;
 use conntop::model::memory::TableSize;
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::source::{self, Choice};
@@ -34,6 +40,10 @@ use socket_load::SocketLoad;
 const IDLE: u32 = 30_000;
 /// Connections that come and go in a second.
 const CHURN: u32 = 200;
+/// As many as a busy server has.
+const BUSY: u32 = 2_000;
+/// The port that they come in by.
+const SERVED: u16 = 7_001;
 /// How often a soak is looked at; the last half of it is to be flat.
 const PARTS: u32 = 12;
 /// An hour, and how often it is looked at.
@@ -58,7 +68,8 @@ fn main() {
     let smoke = args.iter().all(|arg| arg != "--bench");
     let sizes = std::env::var("CONNTOP_BENCH_SOCKETS")
         .unwrap_or_else(|_| if smoke { "1000" } else { "1000,10000,200000" }.to_owned());
-    let window = Duration::from_secs(if smoke { 1 } else { 20 });
+    let seconds = std::env::var("CONNTOP_BENCH_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let window = Duration::from_secs(seconds.unwrap_or(if smoke { 1 } else { 120 }));
     for size in sizes.split(',') {
         measure(size.trim().parse().expect("CONNTOP_BENCH_SOCKETS is a list of numbers"), window);
     }
@@ -67,21 +78,118 @@ fn main() {
 fn measure(size: u32, window: Duration) {
     let holders = socket_load::holders_for(size);
     let _idle = SocketLoad::gather(size, holders);
-    println!("\n== {size} sockets in {holders} processes, one sample a second");
-    samples(if window > Duration::from_secs(5) { 9 } else { 1 });
-    let mut session = conntop();
-    session.watch(window / 4);
-    let target = if size >= 100_000 { "15" } else { "3" };
-    load(&mut session, window, &format!("idle, after {:.0?}", window / 4), target);
-    // By then all sockets are read as seldom as it gets.
-    session.watch(window * 3);
-    load(&mut session, window * 2, &format!("idle, after {:.0?}", window * 17 / 4), "falling");
-    let churn = Churn::begin();
-    session.watch(window / 4);
-    load(&mut session, window, &format!("{CHURN} connections a second come and go"), "none");
-    drop(churn);
-    println!("header: {}", session.text().lines().next().unwrap_or_default().trim());
-    println!("resident memory: {} KiB (122880 for source, tracker, store and screen)", status(&session, "VmRSS:"));
+    let mut machine = Machine { raw_dump: raw_dump(), window };
+    println!(
+        "\n== {size} sockets in {holders} processes, one sample a second; a raw dump takes {:.1?}",
+        machine.raw_dump
+    );
+    let is_huge = size >= 1_000_000;
+    if !is_huge {
+        samples(if window > Duration::from_secs(5) { 9 } else { 1 });
+    }
+    let traffic = Traffic::begin(5, 1);
+    let target = if is_huge { "0.03" } else { "0.05" };
+    machine.idle(&[], "idle, trace on, a segment each 0.2 s", target);
+    if is_huge {
+        return;
+    }
+    machine.idle(&["--no-trace"], "idle, trace off, a segment each 0.2 s", "0.12");
+    drop(traffic);
+    machine.idle(&[], "idle, trace on, no segment at all", "0.05");
+    for rate in [CHURN, BUSY] {
+        machine.busy(rate);
+    }
+}
+
+/// What the sizes of the rows are measured with.
+struct Machine {
+    /// What a raw dump takes of a core.
+    raw_dump: Duration,
+    window: Duration,
+}
+
+impl Machine {
+    /// Prints what an idle screen takes, begun with `args`, after it has come to rest.
+    fn idle(&mut self, args: &[&str], what: &str, target: &str) {
+        let mut session = conntop(args);
+        session.watch(self.window / 2);
+        let used = load(&mut session, self.window, what, "none");
+        println!("  = {:.3} raw dumps a second (target {target})", used / self.raw_dump.as_secs_f64());
+        println!("  header: {}", session.text().lines().next().unwrap_or_default().trim());
+        println!("  resident memory: {} KiB", status(&session, "VmRSS:"));
+    }
+
+    /// Prints what `rate` connections a second take beside the idle sockets, and how many of them are not told.
+    fn busy(&mut self, rate: u32) {
+        let traffic = Traffic::begin(rate, rate);
+        let mut session = conntop(&[]);
+        session.watch(self.window / 8);
+        let what = format!("{rate} connections a second come and go");
+        let target = if rate == BUSY { "25" } else { "none" };
+        let used = load(&mut session, self.window / 2, &what, target);
+        println!("  = {:.3} raw dumps a second", used / self.raw_dump.as_secs_f64());
+        println!("  header: {}", session.text().lines().next().unwrap_or_default().trim());
+        drop(session);
+        drop(traffic);
+        count_missed(rate, self.window / 4);
+    }
+}
+
+/// The processor time of a raw dump: the median of some.
+fn raw_dump() -> Duration {
+    let thread_time = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).expect("not negative")
+    };
+    let one = |_| {
+        let begun = thread_time();
+        baseline::RawRequest::ALL.dump().expect("sock_diag answers");
+        thread_time().saturating_sub(begun)
+    };
+    median((0..5).map(one).collect())
+}
+
+/// Follows connections by source and tracker alone, as the sampler does, and prints how many were opened and not told.
+fn count_missed(rate: u32, window: Duration) {
+    let mut source = source::open(&Choice::Linux).expect("sock_diag answers");
+    let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
+    source.listen(true);
+    let (mut told, mut lost) = (0, 0);
+    let mut take = |partial: bool| {
+        let needs = Needs { partial, ..Needs::default() };
+        let sink = &mut Tracking { tracker: &mut tracker, snapshot: &mut snapshot };
+        source.sample(&needs, sink).expect("sock_diag answers");
+        let delta = tracker.finish(&snapshot);
+        let is_served = |step: &&Transition| step.is_opening() && step.local.port == SERVED && step.remote.port != 0;
+        told += delta.transitions.iter().filter(is_served).count();
+        lost += delta.gaps.len();
+        let is_followed = snapshot.scope.has_told_changes() && !snapshot.scope.is_all();
+        snapshot.sockets.clear();
+        is_followed
+    };
+    // The trace is opened beside the samples; what was there before is listed by the next full one.
+    (0..3).for_each(|_| {
+        take(false);
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    let mut traffic = Traffic::begin(rate, rate);
+    let (begun, mut followed, mut samples) = (Instant::now(), 0, 0);
+    while begun.elapsed() < window {
+        std::thread::sleep(Duration::from_secs(1).min(window));
+        followed += u32::from(take(true));
+        samples += 1;
+    }
+    let made = traffic.end();
+    // The last ones end, and two full samples show what is left.
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(500));
+        take(false);
+    }
+    let missed = i64::from(made) - i64::try_from(told).unwrap_or(i64::MAX);
+    println!(
+        "  {made} connections in {window:.0?}, of which {missed} were not told (target 0); {lost} losses reported; {followed} of \
+         {samples} samples without a dump of the states"
+    );
 }
 
 /// The cost of one full and of one partial sample with its diff.
@@ -114,24 +222,26 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn conntop() -> Session {
+fn conntop(args: &[&str]) -> Session {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
-    command.args(["--interval", "1"]);
+    command.args(["--interval", "1"]).args(args);
     let mut session = Session::start(&command, Control::Controlling, SCREEN);
     session.wait_for_text("every 1 s");
     session
 }
 
-/// Prints the share of a core that the program takes for a while, and what it writes.
-fn load(session: &mut Session, window: Duration, what: &str, target: &str) {
+/// Prints the share of a core that the program takes for a while, which it gives, and what it writes.
+fn load(session: &mut Session, window: Duration, what: &str, target: &str) -> f64 {
     let (begun, before, written) = (Instant::now(), session.process().1, session.bytes.len());
     session.watch(window);
     let seconds = begun.elapsed().as_secs_f64();
-    let percent = session.process().1.saturating_sub(before).as_secs_f64() / seconds * 100.0;
+    let share = session.process().1.saturating_sub(before).as_secs_f64() / seconds;
     #[expect(clippy::cast_precision_loss, reason = "a few kilobytes")]
     let bytes = (session.bytes.len() - written) as f64 / seconds;
-    println!("{what}: {percent:.1} % of a core (target {target} %), {bytes:.0} bytes a second to the terminal");
+    let percent = share * 100.0;
+    println!("{what}: {percent:.1} % of a core (target {target}), {bytes:.0} bytes a second to the terminal");
     session.bytes.clear();
+    share
 }
 
 /// A number of the program's `/proc/PID/status`.
@@ -153,8 +263,8 @@ fn descriptors(session: &Session) -> usize {
 /// Runs the program under churn beside enough idle sockets for partial samples.
 fn soak(time: Duration) {
     let _idle = SocketLoad::gather(IDLE, socket_load::holders_for(IDLE));
-    let mut session = conntop();
-    let _churn = Churn::begin();
+    let mut session = conntop(&[]);
+    let _traffic = Traffic::begin(CHURN, CHURN);
     println!("soak: {IDLE} idle sockets, {CHURN} connections a second, {time:.0?}");
     let mut machine = SimulatedMachine::new(IDLE.into(), CHURN.into());
     let mut resident = Vec::new();
@@ -219,37 +329,59 @@ fn kib(held: &[TableSize]) -> usize {
     held.iter().map(|held| held.bytes).sum::<usize>() / 1_024
 }
 
-/// Connections that are opened and closed at a steady rate, by a thread that ends with the value.
-struct Churn {
+/// Connections that are opened and closed at a steady rate, or a byte a time over one of them, by a thread that ends with the
+/// value.
+struct Traffic {
     stop: Arc<AtomicBool>,
+    made: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Churn {
-    fn begin() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::new(127, 2, 0, 1), 7001)).expect("an address");
+impl Traffic {
+    /// `rate` times a second: with `connections` of 1 a byte over one that stays, else a connection.
+    fn begin(rate: u32, connections: u32) -> Self {
+        let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&made));
+        let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVED)).expect("an address");
         let thread = std::thread::spawn(move || {
-            let (begun, mut made) = (Instant::now(), 0);
+            let begun = Instant::now();
+            let connect = |number: u32| {
+                // Of many addresses, so that no port has to be used again soon.
+                let last = u8::try_from(number % 200 + 1).expect("small");
+                let client = TcpStream::connect((Ipv4Addr::new(127, 2, 0, last), SERVED)).expect("a free port");
+                (client, listener.accept().expect("the connection just made").0)
+            };
+            let mut kept = (connections == 1).then(|| connect(0));
+            let mut number = 0;
             while !stopped.load(Ordering::Relaxed) {
-                let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("a free port");
-                let server = listener.accept().expect("the connection just made").0;
-                drop((client, server));
-                made += 1;
-                let due = Duration::from_secs(1) * made / CHURN;
+                match &mut kept {
+                    Some((client, server)) => {
+                        client.write_all(b"x").expect("it is connected");
+                        server.read_exact(&mut [0]).expect("it was sent");
+                    }
+                    None => drop(connect(number)),
+                }
+                number += 1;
+                counted.store(number, Ordering::Relaxed);
+                let due = Duration::from_secs(1) * number / rate;
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));
             }
         });
-        Self { stop, thread: Some(thread) }
+        Self { stop, made, thread: Some(thread) }
     }
-}
 
-impl Drop for Churn {
-    fn drop(&mut self) {
+    /// Stops, and says how many there were.
+    fn end(&mut self) -> u32 {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("it only makes connections");
         }
+        self.made.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.end();
     }
 }
