@@ -206,3 +206,126 @@ proptest! {
         prop_assert!(still.removed.iter().all(|removed| !exists(&world, removed.id)), "{:?}", still);
     }
 }
+
+/// A sample for which every change since `before` was told, as a source takes it: listeners are dumped, and what was told is
+/// looked up. Of sockets that are gone half are told by their ends alone, whose socket the tracker has to know.
+fn look_at_told(
+    world: &mut World,
+    tracker: &mut Tracker,
+    before: &BTreeMap<SocketId, TcpState>,
+    after_ms: u64,
+) -> Snapshot {
+    let mut sample = world.sample(after_ms, 0);
+    sample.scope = Scope::LISTENERS.with_told_changes();
+    let all = std::mem::take(&mut sample.sockets);
+    let find = |id: SocketId| all.iter().find(|socket| socket.id == id);
+    let is_told = |socket: &&Socket| socket.is_listener() || before.get(&socket.id) != Some(&socket.state);
+    sample.sockets = all.iter().filter(is_told).cloned().collect();
+    let over = before.keys().filter(|id| find(**id).is_none());
+    let (by_cookie, by_ends): (Vec<_>, Vec<_>) = over.partition(|id| id.cookie().is_some_and(|cookie| cookie % 2 == 0));
+    sample.gone.extend(by_cookie);
+    let ends = |id: &&SocketId| {
+        let socket = tcp(id.cookie().expect("it has one")).build();
+        (socket.local, socket.remote)
+    };
+    let places: Vec<_> = by_ends.iter().map(ends).collect();
+    let mut unused = Snapshot::default();
+    let sink = Tracking { tracker, snapshot: &mut unused };
+    for reference in sink.at_endpoints(&places).into_iter().chain(sink.missing(&sample)) {
+        match find(reference.id) {
+            Some(socket) if !sample.sockets.contains(socket) => sample.sockets.push(socket.clone()),
+            Some(_) => {}
+            None => sample.gone.push(reference.id),
+        }
+    }
+    sample
+}
+
+proptest! {
+    #[test]
+    fn samples_of_what_was_told_have_the_states_of_full_ones(
+        steps in prop::collection::vec((event(), any::<bool>()), 1..120)
+    ) {
+        let (mut world, mut tracker, mut reader) = (World::new(), Tracker::new(), Reader::default());
+        tracker.update(&world.sample(1_000, 0));
+        let states = |world: &World| -> BTreeMap<SocketId, TcpState> {
+            world.slots.iter().flatten().map(|socket| (socket.id, socket.state)).collect()
+        };
+        let mut before = states(&world);
+        for (event, full) in &steps {
+            let after_ms = match event {
+                Event::Sample { after_ms, .. } => *after_ms,
+                Event::Become { slot, state } if *state == Listen || world.listens(*slot) => continue,
+                Event::Miss { .. } => continue,
+                Event::Open { slot, state, .. } => {
+                    world.happen(&Event::Open { slot: *slot, state: *state, weak: false });
+                    continue;
+                }
+                event => {
+                    world.happen(event);
+                    continue;
+                }
+            };
+            let sample = if *full {
+                world.sample(after_ms, 0)
+            } else {
+                look_at_told(&mut world, &mut tracker, &before, after_ms)
+            };
+            let delta = tracker.update(&sample);
+            reader.read(&delta);
+            before = states(&world);
+            let table: BTreeMap<_, _> = reader.table.iter().map(|(id, row)| (*id, row.socket.state)).collect();
+            let truth = before.clone();
+            // A full sample misses what is gone once; the next one asks for it.
+            let lost: Vec<_> = table.keys().filter(|id| !truth.contains_key(id)).collect();
+            prop_assert!(*full || lost.iter().all(|id| table[id] == Listen), "still there: {lost:?}");
+            for (id, state) in &truth {
+                prop_assert_eq!(table.get(id), Some(state));
+            }
+            prop_assert!(delta.as_of.others.is_none(), "each of the few was looked at");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_looked_at_is_as_old_as_it_is_said_to_be() {
+    let mut tracker = Tracker::new();
+    let many = STALE_MAX as u64 + 1;
+    tracker.update(&snapshot(1_000, (1..=many).map(|cookie| tcp(cookie).state(CloseWait))));
+    let mut asked = BTreeSet::new();
+    for second in [2, 3] {
+        let mut sample = snapshot::<Socket>(second * 1_000, []);
+        sample.scope = Scope::LISTENERS.with_told_changes();
+        let mut unused = Snapshot::default();
+        let wanted = Tracking { tracker: &mut tracker, snapshot: &mut unused }.missing(&sample);
+        assert_eq!(wanted.len(), STALE_MAX);
+        asked.extend(cookies(&wanted));
+        sample.sockets.extend(cookies(&wanted).into_iter().map(|cookie| tcp(cookie).state(CloseWait).build()));
+        let delta = tracker.update(&sample);
+        assert_eq!(delta.as_of.others, Some(Timestamp::from_millis(second * 1_000 - 1_000)), "the oldest one");
+        assert_eq!(delta.as_of.of(&tcp(1).state(CloseWait).build()), delta.as_of.others);
+    }
+    assert_eq!(asked.len(), many as usize, "the longest not looked at come first");
+}
+
+#[test]
+fn a_full_sample_counts_what_should_have_been_told() {
+    let mut tracker = Tracker::new();
+    let told = || Snapshot { scope: Scope::LISTENERS.with_told_changes(), ..snapshot::<Socket>(2_000, []) };
+    tracker.update(&snapshot(1_000, [tcp(1), tcp(2)]));
+    tracker.update(&told());
+    let delta = tracker.update(&snapshot(3_000, [tcp(1).state(CloseWait), tcp(2), tcp(3), tcp(4).mini(SynRecv)]));
+    assert_eq!(delta.sample_intervals.late, 2, "1 and 3; of request sockets nothing is told");
+}
+
+#[test]
+fn a_tracked_socket_is_found_by_its_ends_whatever_it_is_bound_to() {
+    let mut tracker = Tracker::new();
+    let device = |socket: &mut Socket| socket.interface = NonZeroU32::new(3);
+    tracker.update(&snapshot(1_000, [tcp(1).with(device), tcp(2), udp(3, 53).into()]));
+    let ends = |socket: Socket| (socket.local, socket.remote);
+    let mut unused = Snapshot::default();
+    let sink = Tracking { tracker: &mut tracker, snapshot: &mut unused };
+    let found = sink.at_endpoints(&[ends(tcp(1).build()), ends(tcp(9).build()), ends(udp(3, 53).build())]);
+    assert_eq!(found, [tcp(1).with(device).build().reference()]);
+}
