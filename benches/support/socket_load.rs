@@ -12,20 +12,26 @@ const INSIDE: &str = "CONNTOP_BENCH_NAMESPACE";
 /// The first argument of a process that only holds sockets.
 const HOLD: &str = "--hold-sockets";
 
-/// Whether the caller runs inside its own namespace; if not, runs the program again inside one and exits like it.
+/// Returns inside a network namespace of its own; outside of one, runs the program again inside and exits like it. There,
+/// `/proc` lists only its own processes where that can be had, so that nobody else's descriptors are walked.
 pub fn enter_namespace() {
     if std::env::var_os(INSIDE).is_some() {
         return;
     }
-    let flags = if geteuid().is_root() { "-n" } else { "-Urn" };
-    let works = Command::new("unshare").args([flags, "ip", "link", "set", "lo", "up"]).output();
-    if !works.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: `unshare {flags}` or `ip` does not work here; benchmarks need a namespace of their own");
+    let user = if geteuid().is_root() { "" } else { "-Ur " };
+    let candidates = [format!("{user}-n -p -f --mount-proc --kill-child"), format!("{user}-n")];
+    let works = |flags: &&String| {
+        let tried = Command::new("unshare").args(flags.split(' ')).args(["ip", "link", "set", "lo", "up"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let Some(flags) = candidates.iter().find(works) else {
+        println!("SKIPPED: `unshare` or `ip` does not work here; benchmarks need a network namespace of their own");
         std::process::exit(0);
-    }
+    };
     let this = std::env::current_exe().expect("a program knows its file");
     let status = Command::new("unshare")
-        .args([flags, "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
+        .args(flags.split(' '))
+        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
         .arg(this)
         .args(std::env::args_os().skip(1))
         .env(INSIDE, "1")
