@@ -9,9 +9,9 @@ use crate::model::text::DisplayText;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Coverage {
-    /// Sockets in the sample.
+    /// Sockets in the sample: those that were looked at. A question about some of them looks at no others.
     pub sockets: u32,
-    /// Sockets whose process this user may not look into (`owner` is `hidden`).
+    /// Of these, the sockets whose process this user may not look into (`owner` is `hidden`); 0 where no process is asked for.
     pub owners_hidden: u32,
     /// Processes whose descriptors could not be read.
     pub processes_unreadable: u32,

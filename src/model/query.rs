@@ -92,6 +92,12 @@ impl QueryFields {
         facts: false, counters: false, descriptors: false, reach: false, namespaces: false,
     };
 
+    /// What of it costs most, by name: `processes` is a look at their open files, `tcp_info` makes messages longer.
+    pub fn costly(self) -> impl Iterator<Item = &'static str> {
+        let costly = [(self.owner, "processes"), (self.tcp_info, "tcp_info")];
+        costly.into_iter().filter(|(is_read, _)| *is_read).map(|(_, name)| name)
+    }
+
     /// What either asks for.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

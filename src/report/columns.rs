@@ -24,6 +24,8 @@ struct ColumnDescription {
     title: &'static str,
     field: &'static str,
     in_json: bool,
+    /// What has to be looked at beside the lists of the kernel.
+    needs: Vec<&'static str>,
     meaning: &'static str,
 }
 
@@ -34,6 +36,7 @@ pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
         title: column.title,
         field: column.json,
         in_json: column.in_json,
+        needs: column.reads.costly().collect(),
         meaning: column.about,
     });
     match format {
@@ -42,9 +45,13 @@ pub fn write(format: DocumentFormat, out: &mut impl Write) -> io::Result<()> {
             writeln!(out)
         }
         DocumentFormat::Text => {
-            let headings = ["KEY", "TITLE", "JSON", "ABOUT"].map(|title| TextHeading { title, align: Align::Left });
-            let rows: Vec<_> =
-                rows.map(|row| [row.column, row.title, row.field, row.meaning].map(Cow::Borrowed).to_vec()).collect();
+            let headings =
+                ["KEY", "TITLE", "JSON", "NEEDS", "ABOUT"].map(|title| TextHeading { title, align: Align::Left });
+            let cells = |row: ColumnDescription| -> Vec<Cow<'static, str>> {
+                let needs = row.needs.join(", ");
+                vec![row.column.into(), row.title.into(), row.field.into(), needs.into(), row.meaning.into()]
+            };
+            let rows: Vec<_> = rows.map(cells).collect();
             text::write(out, &headings, &rows)
         }
     }

@@ -155,10 +155,12 @@ fn docs_acknowledge_in_words_that_the_program_takes() {
 }
 
 fn columns() -> String {
-    let mut table = "| column | in JSON and CSV | shows |\n|---|---|---|\n".to_owned();
+    let mut table = "| column | in JSON and CSV | needs | shows |\n|---|---|---|---|\n".to_owned();
     for column in COLUMNS {
         let json = if column.in_json { format!("`{}`", column.json) } else { "only when asked for".to_owned() };
-        writeln!(table, "| `{}` | {json} | {} |", column.key, column.about).expect("a string takes all");
+        let needs = column.reads.costly().collect::<Vec<_>>().join(", ");
+        let needs = if needs.is_empty() { "–" } else { &needs };
+        writeln!(table, "| `{}` | {json} | {needs} | {} |", column.key, column.about).expect("a string takes all");
     }
     table
 }

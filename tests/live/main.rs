@@ -36,6 +36,7 @@ mod narrow_samples;
 mod owners;
 mod partial_samples;
 mod perfmon;
+mod queries;
 mod reach;
 mod rows;
 mod sample_time;

@@ -30,7 +30,9 @@ impl CliCommand for ColumnsCommand {
         ],
         paragraphs: &["\
 KEY is the name in filters, --columns and --sort. JSON is the name in JSON and
-CSV, with the unit."],
+CSV, with the unit. NEEDS says what costs more than the lists of the kernel:
+processes is a look at their open files, tcp_info makes each answer of the
+kernel three times as long."],
         exits: EXITS,
     };
 

@@ -67,6 +67,12 @@ is not known. The largest group comes first. With --group-by, --columns and
 is said: in the last line of text, in left_out of JSON, else on stderr. --top
 always means the largest first.",
             "\
+The kernel itself decides state, proto, family, ports and addresses of FILTER,
+and tells no other sockets. Conditions and columns of bytes, ages and round-trip
+times need tcp_info: see NEEDS in conntop columns. Those of processes and users,
+and bare words, need a look at the open files of processes. So do sockets in
+CLOSE, which no list of the kernel has; !state:close leaves them out.",
+            "\
 With --for, attempts to connect are counted for groups by process, remote,
 raddr, rport, proto and netns. Groups that have no socket any more are printed,
 too. The counts come from the kernel's trace (root or CAP_PERFMON); without it
