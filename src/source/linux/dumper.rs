@@ -12,7 +12,6 @@ use crate::model::coverage::Coverage;
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::event::TracedStateChange;
 use crate::model::query::SocketEnd;
-use crate::model::snapshot::Scope;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;

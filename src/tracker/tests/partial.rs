@@ -305,7 +305,7 @@ fn what_is_not_looked_at_is_as_old_as_it_is_said_to_be() {
         assert_eq!(delta.as_of.others, Some(Timestamp::from_millis(second * 1_000 - 1_000)), "the oldest one");
         assert_eq!(delta.as_of.of(&tcp(1).state(CloseWait).build()), delta.as_of.others);
     }
-    assert_eq!(asked.len(), many as usize, "the longest not looked at come first");
+    assert_eq!(asked.len() as u64, many, "the longest not looked at come first");
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_full_sample_counts_what_should_have_been_told() {
 fn a_tracked_socket_is_found_by_its_ends_whatever_it_is_bound_to() {
     let mut tracker = Tracker::new();
     let device = |socket: &mut Socket| socket.interface = NonZeroU32::new(3);
-    tracker.update(&snapshot(1_000, [tcp(1).with(device), tcp(2), udp(3, 53).into()]));
+    tracker.update(&snapshot(1_000, [tcp(1).with(device), tcp(2), udp(3, 53)]));
     let ends = |socket: Socket| (socket.local, socket.remote);
     let mut unused = Snapshot::default();
     let sink = Tracking { tracker: &mut tracker, snapshot: &mut unused };
