@@ -1,13 +1,16 @@
 //! A hash table of pairs of 32-bit numbers, found by the first: the place of a socket by a hash of its identity, the
 //! holders of a socket by its inode.
 //!
-//! Open addressing with linear probing and Robin Hood hashing (Celis, 1986), split into shards by the upper bits of the
-//! hash. A pair takes eight bytes and a table of pairs is up to seven eighths full: nine to ten bytes a pair, where a table
-//! that doubles takes 9 to 18, and 36 for an inode beside a pointer. A shard grows by itself, so that no single insertion
-//! moves more than a small part of all pairs. Removal leaves no gap behind.
+//! Open addressing with linear probing and Robin Hood hashing (Celis, 1986). A pair takes eight bytes and a table of pairs is
+//! up to seven eighths full: nine to ten bytes a pair, where a table that doubles takes 9 to 18, and 36 for an inode beside a
+//! pointer. A large table is split into shards by the upper bits of the hash, each of which grows by itself, so that no single
+//! insertion moves more than some 10,000s of pairs. Removal leaves no gap behind.
 
-/// The number of shards is two to the power of this.
+/// The number of shards of a large table is two to the power of this.
 const SHARD_BITS: u32 = 8;
+/// A table of more pairs is large. A smaller one is one shard: few pairs are not spread evenly over many shards, and each
+/// would keep room for the most that it has ever had.
+const ONE_SHARD_MAX: usize = 32_768;
 /// No pair has this second number.
 const VACANT: u32 = u32::MAX;
 /// At most this share of the places of a shard is taken, in eighths.
@@ -24,7 +27,7 @@ const SMALL: usize = 64;
 /// A table of pairs. Several pairs may have the same first number, but none is in it twice.
 #[derive(Clone, Debug, Default)]
 pub struct PairTable {
-    /// None until there is a pair.
+    /// None until there is a pair; then one, or two to the power of [`SHARD_BITS`].
     shards: Box<[Shard]>,
     len: usize,
 }
@@ -46,27 +49,23 @@ struct Pair {
 impl PairTable {
     /// The second number of the first pair with this `key` that `is_it`.
     pub fn find(&self, key: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let shard = self.shards.get(shard_of(key))?;
+        let shard = self.shards.get(self.shard_of(key))?;
         shard.find(key, is_it).map(|place| shard.places[place].value)
     }
 
     /// Takes in a pair that is not in the table. `value` is less than `u32::MAX`.
     pub fn insert(&mut self, key: u32, value: u32) {
         debug_assert_ne!(value, VACANT);
-        if self.shards.is_empty() {
-            self.shards = vec![Shard::default(); 1 << SHARD_BITS].into_boxed_slice();
+        if self.shards.is_empty() || self.len == ONE_SHARD_MAX {
+            self.split(self.len + 1);
         }
-        let shard = &mut self.shards[shard_of(key)];
-        if shard.taken >= room(shard.places.len()) {
-            shard.rebuild(shard.taken + 1);
-        }
-        shard.insert(Pair { key, value });
-        self.len += 1;
+        self.put(Pair { key, value });
     }
 
     /// Takes out the pair with this `key` and `value`; answers whether it was there.
     pub fn remove(&mut self, key: u32, value: u32) -> bool {
-        let Some(shard) = self.shards.get_mut(shard_of(key)) else { return false };
+        let at = self.shard_of(key);
+        let Some(shard) = self.shards.get_mut(at) else { return false };
         let Some(place) = shard.find(key, |other| other == value) else { return false };
         shard.remove(place);
         if shard.places.len() > SMALL && shard.taken < shard.places.len() / USED_DIVISOR {
@@ -81,14 +80,39 @@ impl PairTable {
         if added <= self.len / 2 {
             return;
         }
-        if self.shards.is_empty() {
-            self.shards = vec![Shard::default(); 1 << SHARD_BITS].into_boxed_slice();
-        }
-        let in_each = (self.len + added) >> SHARD_BITS;
+        self.split(self.len + added);
+        let in_each = (self.len + added).div_ceil(self.shards.len());
         let in_each = in_each + in_each / UNEVEN_DIVISOR;
         for shard in self.shards.iter_mut().filter(|shard| room(shard.places.len()) < in_each) {
             shard.resize(in_each * 8 / FULL_EIGHTHS + 1);
         }
+    }
+
+    /// Makes the shards that so many pairs need, unless they are there.
+    fn split(&mut self, pairs: usize) {
+        let wanted = if pairs > ONE_SHARD_MAX { 1 << SHARD_BITS } else { 1 };
+        if wanted <= self.shards.len() {
+            return;
+        }
+        let shards = vec![Shard::default(); wanted].into_boxed_slice();
+        let before = std::mem::replace(&mut self.shards, shards);
+        self.len = 0;
+        let pairs = before.iter().flat_map(|shard| &shard.places).filter(|pair| pair.value != VACANT);
+        pairs.for_each(|pair| self.put(*pair));
+    }
+
+    fn put(&mut self, pair: Pair) {
+        let at = self.shard_of(pair.key);
+        let shard = &mut self.shards[at];
+        if shard.taken >= room(shard.places.len()) {
+            shard.rebuild(shard.taken + 1);
+        }
+        shard.insert(pair);
+        self.len += 1;
+    }
+
+    fn shard_of(&self, key: u32) -> usize {
+        if self.shards.len() == 1 { 0 } else { shard_of(key) }
     }
 
     /// How many pairs there are.
@@ -196,6 +220,7 @@ const fn spread(key: u32) -> u64 {
     (key as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// The shard of a large table.
 fn shard_of(key: u32) -> usize {
     usize::try_from(spread(key) >> (u64::BITS - SHARD_BITS)).unwrap_or_default()
 }
@@ -247,17 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn no_insertion_moves_more_than_one_shard() {
+    fn in_a_large_table_no_insertion_moves_more_than_one_shard() {
         let mut table = PairTable::default();
-        for number in 0..100_000 {
+        let pairs = u32::try_from(2 * ONE_SHARD_MAX).expect("small");
+        for number in 0..pairs {
             let before: Vec<usize> = table.shards.iter().map(|shard| shard.places.len()).collect();
             table.insert(number, number);
-            let grown = table.shards.iter().zip(&before).filter(|(shard, before)| shard.places.len() != **before);
-            assert!(before.is_empty() || grown.count() <= 1);
-            if number > 2_000 {
-                break;
+            if before.len() == table.shards.len() {
+                let grown = table.shards.iter().zip(&before).filter(|(shard, before)| shard.places.len() != **before);
+                assert!(grown.count() <= 1);
             }
         }
+        assert_eq!(table.shards.len(), 1 << SHARD_BITS);
+        assert!((0..pairs).all(|number| table.find(number, |_| true) == Some(number)));
     }
 
     proptest! {
