@@ -368,7 +368,7 @@ impl LinuxSource {
         self.read_other_namespaces(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
         if needs.query.fields.owner {
-            self.find_owners(&plan, compared.as_ref(), snapshot);
+            self.find_owners(&needs.query, &plan, compared.as_ref(), snapshot);
         }
         if query::finds_unhashed(&needs.query) {
             self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
@@ -411,14 +411,20 @@ impl LinuxSource {
     }
 
     /// Fills in whose the sockets are. What is known of others than those of a plan stays known.
-    fn find_owners(&mut self, plan: &DumpPlan, compared: Option<&DumpComparison>, snapshot: &mut Snapshot) {
+    fn find_owners(
+        &mut self,
+        query: &SocketQuery,
+        plan: &DumpPlan,
+        compared: Option<&DumpComparison>,
+        snapshot: &mut Snapshot,
+    ) {
         let now = moment(snapshot);
         subflows::detach(&mut snapshot.sockets);
         let attribute = |owners: &mut Owners, asked: AttributionContext<'_>| {
             if plan.is_whole() {
                 owners.attribute(&mut snapshot.sockets, compared, asked)
             } else {
-                owners.attribute_part(&mut snapshot.sockets, asked)
+                owners.attribute_query(&mut snapshot.sockets, query, asked)
             }
         };
         let gaps = self.attribute(now, attribute);
