@@ -57,6 +57,11 @@ impl Giant {
         Ok(Self { visit, found: Vec::new(), reads: 0, directory, has_sample: false, count, by_inode: BTreeMap::new() })
     }
 
+    /// How many descriptors it has, or can have without a larger table.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
     /// Reads one descriptor; the inode of its socket, if it is one.
     pub fn read(&mut self, descriptor: u32, sought: &mut SoughtSockets) -> Result<Option<u32>, Errno> {
         self.reads = self.reads.saturating_add(1);

@@ -36,6 +36,8 @@ const GIANTS_MAX: usize = 128;
 const READS_FREE: u32 = 512;
 /// So many reads for each socket that was found are worth it.
 const READS_PER_HIT: u32 = 4;
+/// After so many reads it is compared whether a walk would have cost fewer.
+const READS_COMPARED_MIN: u32 = 64;
 /// Where this part of the reads finds a socket, a walk over the process costs fewer reads than seeking them by their inodes.
 const WALK_HIT_RATE: f64 = 0.2;
 /// A socket is sought by its inode in so many processes.
@@ -108,7 +110,7 @@ impl Owners {
             }
         }
         self.walk_giants(&mut giants, 0.0, sockets, &mut sought, now)?;
-        self.search_sharers(&mut giants, &mut sought, now)
+        self.compare_descriptors(&mut giants, &mut sought, now)
     }
 
     /// Looks through all processes but those that have very many descriptors, which it returns.
@@ -186,7 +188,10 @@ impl Owners {
         let reads = |giants: &[Giant]| giants.iter().map(|giant| giant.reads).sum::<u32>();
         let (before, mut hits, mut failed) = (reads(giants), 0u32, None);
         'sockets: for inode in left {
-            if reads(giants).saturating_sub(before) > READS_FREE + hits.saturating_mul(READS_PER_HIT) {
+            let spent = reads(giants).saturating_sub(before);
+            let too_many = spent > READS_FREE + hits.saturating_mul(READS_PER_HIT);
+            if too_many || (spent > READS_COMPARED_MIN && costs_more_than_walk(giants, spent, hits, sought.left.len()))
+            {
                 break;
             }
             let place = |(at, giant): (usize, &Giant)| Some((at, giant.place_of(inode)?.density));
@@ -276,7 +281,7 @@ impl Owners {
 
     /// Reads in each of `giants` the descriptors under which others have the sockets, and looks through those that share one
     /// where not all could be compared.
-    fn search_sharers(
+    fn compare_descriptors(
         &mut self,
         giants: &mut Vec<Giant>,
         sought: &mut SoughtSockets,
@@ -358,6 +363,17 @@ impl Owners {
             Err(error) => self.note_failure(error).map(|()| false),
         }
     }
+}
+
+/// Whether seeking sockets by their inodes, which took `spent` reads for `hits` of them, reads more for those of the process
+/// that has most of them, `left` included, than a walk over that process.
+fn costs_more_than_walk(giants: &[Giant], spent: u32, hits: u32, left: usize) -> bool {
+    let Some(most) = giants.iter().max_by_key(|giant| giant.found.len()) else { return false };
+    let found: usize = giants.iter().map(|giant| giant.found.len()).sum();
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    let share = number(most.found.len()) / number(found.max(1));
+    let for_rest = f64::from(spent) / f64::from(hits.max(1)) * number(left);
+    share * f64::from(spent).max(for_rest) > f64::from(most.count())
 }
 
 #[cfg(test)]

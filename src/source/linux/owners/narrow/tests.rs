@@ -134,14 +134,15 @@ fn reads_for(world: &World, inodes: &[u32]) -> u64 {
 }
 
 #[test]
-fn sockets_of_one_process_cost_its_descriptors_and_a_sample_of_the_others() {
+fn sockets_of_one_process_cost_its_descriptors_twice_at_most_and_a_sample_of_the_others() {
     let world = World::start(&[GIANT; 5]);
     let all = world.inodes(2);
     let run: Vec<u32> = all[500..1500].to_vec();
     let scattered: Vec<u32> = all.iter().copied().step_by(2).collect();
     for inodes in [run, scattered] {
         let reads = reads_for(&world, &inodes);
-        assert!(reads <= 2_100 + 5 * SAMPLE + u64::from(READS_FREE), "{reads} for {}", inodes.len());
+        // Seeking by inodes costs as much as a walk over it at the most; then it is looked through.
+        assert!(reads <= 2 * 2_100 + 5 * SAMPLE, "{reads} for {}", inodes.len());
     }
 }
 
