@@ -89,6 +89,9 @@ use crate::source::{Pace, Source, SourceError, clock};
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
 const FULL_AFTER_OTHERS: u8 = 2;
 
+/// To look for one socket takes as long as to have the `tcp_info` of so many told in a dump.
+const LOOK_UP_PRICE: usize = 16;
+
 /// The first sample takes memory for at most so many sockets before it knows that there are that many.
 const EXPECTED_MAX: usize = 1_000_000;
 /// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
@@ -227,7 +230,8 @@ impl LinuxSource {
     fn read_other_namespaces(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         if needs.all_namespaces {
             self.namespaces.refresh(snapshot.at, true);
-            self.other_namespaces.read(&self.namespaces, snapshot.at, &mut snapshot.sockets, &mut snapshot.coverage);
+            let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
+            self.other_namespaces.read(&self.namespaces, snapshot.at, &needs.query, sockets, coverage);
         } else {
             self.other_namespaces.close();
         }
@@ -291,11 +295,13 @@ impl LinuxSource {
         }
     }
 
-    fn note_gaps(&self, gaps: OwnerGaps, coverage: &mut Coverage) {
+    /// Where only sockets of some processes are listed (`of_processes`), one that may not be looked into may hold more of them.
+    fn note_gaps(&self, gaps: OwnerGaps, of_processes: bool, coverage: &mut Coverage) {
         coverage.owners_hidden = gaps.owners_hidden;
         coverage.processes_unreadable = gaps.processes_unreadable;
         let has_proc = !gaps.error.is_some_and(visibility::is_no_proc);
-        if gaps.owners_hidden > 0 && has_proc {
+        let is_hidden = gaps.owners_hidden > 0 || (of_processes && gaps.processes_unreadable > 0);
+        if is_hidden && has_proc {
             let reasons = sure(&self.visibility).reasons(gaps.processes_unreadable);
             coverage.degraded.extend(reasons.iter().map(|reason| DisplayText::new(reason)));
         }
@@ -363,17 +369,22 @@ impl LinuxSource {
         snapshot: &mut Snapshot,
     ) -> Result<(), SourceError> {
         let is_first = std::mem::take(&mut self.is_first);
-        let plan = self.tables.plan(&needs.query);
-        let compared = self.dump_all(&plan, needs.query.fields.owner, is_first, sink, snapshot)?;
+        let mut plan = self.tables.plan(&needs.query);
+        let held = self.held_by_wanted(&needs.query, &plan, snapshot);
+        let compared = match &held {
+            Some(held) => Some(self.dump_held(&mut plan, held, is_first, needs, snapshot)?),
+            None => self.dump_all(&plan, needs.query.fields.owner, is_first, sink, snapshot)?,
+        };
         self.read_other_namespaces(needs, snapshot);
         self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
         if needs.query.fields.owner {
-            self.find_owners(&needs.query, &plan, compared.as_ref(), snapshot);
+            let lists_all = plan.is_whole() && held.is_none();
+            self.find_owners(&needs.query, lists_all, compared.as_ref(), snapshot);
         }
         if query::finds_unhashed(&needs.query) {
             self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
         }
-        let known = compared.map_or(0, |compared| compared.known.len());
+        let known = compared.filter(|_| held.is_none()).map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
         self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
@@ -410,18 +421,51 @@ impl LinuxSource {
         Ok(Some(DumpComparison { rechecked, known: intake.into_known() }))
     }
 
-    /// Fills in whose the sockets are. What is known of others than those of a plan stays known.
+    /// The inodes of the sockets that the processes hold which `query` wants; `None` where that does not tell which sockets
+    /// are wanted. The holder of an MPTCP socket need not hold the TCP sockets that carry it.
+    fn held_by_wanted(&mut self, query: &SocketQuery, plan: &DumpPlan, snapshot: &Snapshot) -> Option<FxHashSet<u32>> {
+        let test = query.process.as_ref().filter(|_| query.fields.owner && !plan.may_have_subflows)?;
+        self.owners.held_by(test, moment(snapshot)).ok()
+    }
+
+    /// Dumps the sockets with the inodes `held`; what others there are is in the comparison. Where the kernel tells many more
+    /// sockets than are wanted, it tells no `tcp_info` of them: each of those that are wanted is looked for.
+    fn dump_held(
+        &mut self,
+        plan: &mut DumpPlan,
+        held: &FxHashSet<u32>,
+        is_first: bool,
+        needs: &Needs,
+        snapshot: &mut Snapshot,
+    ) -> Result<DumpComparison, SourceError> {
+        let expected = expected_sockets();
+        let threads = if is_first && expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One };
+        let completes = needs.query.fields.tcp_info && held.len().saturating_mul(LOOK_UP_PRICE) < expected;
+        if completes {
+            plan.ask_for_tcp_info(false);
+        }
+        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
+        let mut intake = DumpIntake::all(sockets).of_plan(Some(plan)).of_held(Some(held));
+        self.tables.read_plan(plan, threads, &mut intake, coverage)?;
+        let known = intake.into_known();
+        if completes {
+            self.tables.complete(&mut snapshot.sockets);
+        }
+        Ok(DumpComparison { rechecked: Ok(()), known })
+    }
+
+    /// Fills in whose the sockets are. Where the sample does not list all of them, what is known of others stays known.
     fn find_owners(
         &mut self,
         query: &SocketQuery,
-        plan: &DumpPlan,
+        lists_all: bool,
         compared: Option<&DumpComparison>,
         snapshot: &mut Snapshot,
     ) {
         let now = moment(snapshot);
         subflows::detach(&mut snapshot.sockets);
         let attribute = |owners: &mut Owners, asked: AttributionContext<'_>| {
-            if plan.is_whole() {
+            if lists_all {
                 owners.attribute(&mut snapshot.sockets, compared, asked)
             } else {
                 owners.attribute_query(&mut snapshot.sockets, query, asked)
@@ -429,7 +473,7 @@ impl LinuxSource {
         };
         let gaps = self.attribute(now, attribute);
         subflows::adopt(&mut snapshot.sockets);
-        self.note_gaps(gaps, &mut snapshot.coverage);
+        self.note_gaps(gaps, query.process.is_some(), &mut snapshot.coverage);
     }
 
     /// The sockets of which a change was told, those of the scope that this leaves to be dumped, those on the screen, those
@@ -541,8 +585,7 @@ impl LinuxSource {
         let others = snapshot.coverage.other_namespaces > 0;
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
-            let every = SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() };
-            let (plan, mut again) = (DumpPlan::of(&every), Vec::new());
+            let (plan, mut again) = (DumpPlan::of(&every_inode()), Vec::new());
             let intake = &mut DumpIntake::all(&mut again);
             if self.tables.read_plan(&plan, DumpThreads::One, intake, &mut Coverage::default()).is_ok() {
                 self.owners.decide(&inodes(&again), others);
@@ -566,7 +609,7 @@ impl LinuxSource {
         let begun = clock::now().0;
         let (mut other_namespaces, mut sockets) =
             (OtherNamespaces::new(self.info.kind == SourceKind::Procfs), Vec::new());
-        other_namespaces.read(&self.namespaces, now, &mut sockets, &mut Coverage::default());
+        other_namespaces.read(&self.namespaces, now, &every_inode(), &mut sockets, &mut Coverage::default());
         let is_whole = other_namespaces.shown() as usize == self.namespaces.locations().len();
         self.others_are_hidden = !is_whole;
         self.owners.place(&inodes(&sockets), is_whole);
@@ -627,6 +670,11 @@ fn sure(visibility: &Cell<Option<Visibility>>) -> Visibility {
     let known = visibility.get().map_or_else(Visibility::look, Visibility::made_sure);
     visibility.set(Some(known));
     known
+}
+
+/// What tells which inodes the tables have.
+fn every_inode() -> SocketQuery {
+    SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() }
 }
 
 /// By how many threads the first sample is read, for which room is made in one piece: a list that grows leaves holes behind

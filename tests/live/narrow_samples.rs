@@ -10,7 +10,7 @@ use std::process::Command;
 use conntop::model::coverage::Coverage;
 use conntop::model::endpoint::{Family, Protocol};
 use conntop::model::process::Owner;
-use conntop::model::query::{Condition, IpNetwork, QueryFields, SocketEnd, SocketQuery, StateSet};
+use conntop::model::query::{Condition, IpNetwork, ProcessTest, QueryFields, SocketEnd, SocketQuery, StateSet};
 use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::{NetnsId, Socket};
 use conntop::model::tcp_state::{STATES, TcpState};
@@ -217,4 +217,34 @@ fn who_asks_for_no_owners_and_no_numbers_gets_none_and_no_word_about_them() {
     let with_listeners = sample(QueryFields { listeners: true, ..QueryFields::NONE });
     let others = with_listeners.sockets.iter().filter(|socket| socket.local.port == 9_301);
     assert!(others.map(|socket| socket.state).eq([TcpState::Listen]));
+}
+
+#[test]
+fn the_sockets_of_a_process_are_the_same_whether_only_they_or_all_are_read() {
+    if !namespace::inside_namespace() {
+        return;
+    }
+    let _sockets = (MoreSockets::make(), KnownSockets::make());
+    // Never connected, so that no table lists it.
+    let _closed = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let own = std::process::id();
+    let fields = QueryFields { owner: true, tcp_info: true, namespaces: true, ..QueryFields::NONE };
+    let sample = |process| {
+        let query = SocketQuery { condition: Condition::Everything, fields, process };
+        let (mut source, mut snapshot) = (open(&Choice::Linux).expect("a live source"), Snapshot::default());
+        source.sample(&Needs { query, ..Needs::default() }, &mut snapshot).expect("a sample");
+        let is_own = |socket: &Socket| {
+            socket.owner.holders().is_some_and(|holders| holders.all().iter().any(|holder| holder.id.pid == own))
+        };
+        let listed = snapshot.sockets.len();
+        let mut sockets: Vec<_> = snapshot.sockets.iter().filter(|socket| is_own(socket)).collect();
+        sockets.sort_by_key(|socket| (socket.protocol, socket.id));
+        let facts = sockets.iter().map(|socket| (socket.reference(), socket.state, socket.inode, socket.tcp.is_some()));
+        (facts.collect::<Vec<_>>(), listed)
+    };
+    let (narrow, listed) = sample(Some(ProcessTest::new(move |process| process.id.pid == own)));
+    let (whole, all) = sample(None);
+    assert_eq!(narrow, whole);
+    assert!(whole.iter().any(|(_, state, ..)| *state == TcpState::Close), "{whole:?}");
+    assert!(whole.len() > 10 && listed < all / 4, "{} of {listed} and {all}", whole.len());
 }

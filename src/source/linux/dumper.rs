@@ -278,10 +278,14 @@ impl Dumper {
         // In one piece, and more than is needed, which is not touched: a list that grows leaves holes behind, and glibc
         // takes the size of what it gives back to the system (up to 32 MiB) as that of what it need not in future.
         let mut others = Vec::with_capacity(intake.sockets.capacity());
-        let plan = intake.plan();
-        let upper = || dump(decoder, second, above, &mut DumpIntake::all(&mut others).of_plan(plan));
-        let (lower, upper) = threads::both(|| dump(decoder, connection, below, intake), upper);
-        intake.append(&mut others);
+        let (plan, held) = (intake.plan(), intake.held());
+        let upper = || {
+            let mut intake = DumpIntake::all(&mut others).of_plan(plan).of_held(held);
+            let exchange = dump(decoder, second, above, &mut intake);
+            (exchange, intake.into_known())
+        };
+        let (lower, (upper, unlisted)) = threads::both(|| dump(decoder, connection, below, intake), upper);
+        intake.append(&mut others, unlisted);
         lower.and(upper)
     }
 
@@ -402,6 +406,21 @@ impl Dumper {
         Some(unfound)
     }
 
+    /// Completes `sockets`, which were dumped without it, by their `tcp_info`: each is looked for by itself.
+    pub fn complete(&mut self, sockets: &mut [Socket]) {
+        let has_one = |socket: &&mut Socket| {
+            socket.protocol == Protocol::Tcp
+                && socket.tcp.is_none()
+                && socket.inode.is_some()
+                && !socket.remote.is_unset()
+        };
+        for socket in sockets.iter_mut().filter(has_one) {
+            if let SocketLookup::Here(found) = self.decoder.look_up(&mut self.connection, &socket.reference()) {
+                *socket = *found;
+            }
+        }
+    }
+
     /// Whether the kernel answers for every table.
     pub fn has_all_tables(&self) -> bool {
         self.refused.is_empty()
@@ -422,12 +441,26 @@ fn dump(
     intake: &mut DumpIntake<'_>,
 ) -> Exchange {
     let before = intake.mark();
-    let exchange = decoder.dump(connection, request, |socket| intake.push(socket));
+    let exchange = dump_once(decoder, connection, request, intake);
     if exchange.refusal().is_some_and(is_for_good) || (exchange.error.is_none() && !exchange.interrupted) {
         return exchange;
     }
     intake.rewind(before);
-    decoder.dump(connection, request, |socket| intake.push(socket))
+    dump_once(decoder, connection, request, intake)
+}
+
+fn dump_once(
+    decoder: DiagDecoder,
+    connection: &mut NetlinkSocket,
+    request: DumpRequest<'_>,
+    intake: &mut DumpIntake<'_>,
+) -> Exchange {
+    connection.dump(request.kind(), &request.encode(), |payload, moment| {
+        if intake.skips(sock_diag::inode(payload)) {
+            return true;
+        }
+        decoder.decode(payload, request.protocol, moment).map(|socket| intake.push(socket)).is_some()
+    })
 }
 
 /// The part of `planned` that has such a port.

@@ -22,7 +22,25 @@ pub struct DumpIntake<'a> {
     pub sockets: &'a mut Vec<Socket>,
     /// Which of them; `None` for all.
     plan: Option<&'a DumpPlan>,
+    held: Option<HeldSockets<'a>>,
     comparison: Option<Comparison<'a>>,
+}
+
+/// The sockets that some processes hold, by their inodes.
+struct HeldSockets<'a> {
+    inodes: &'a FxHashSet<u32>,
+    /// The inodes of the sockets that none of them holds.
+    others: Vec<u32>,
+}
+
+impl HeldSockets<'_> {
+    fn has(&mut self, inode: u32) -> bool {
+        let is_held = self.inodes.contains(&inode);
+        if !is_held && inode != 0 {
+            self.others.push(inode);
+        }
+        is_held
+    }
 }
 
 /// What a socket is compared with while it is dumped.
@@ -38,13 +56,30 @@ struct Comparison<'a> {
 impl<'a> DumpIntake<'a> {
     /// Lists every socket.
     pub const fn all(sockets: &'a mut Vec<Socket>) -> Self {
-        Self { sockets, plan: None, comparison: None }
+        Self { sockets, plan: None, held: None, comparison: None }
     }
 
     /// Lists only what `plan` lists.
     #[must_use]
     pub fn of_plan(self, plan: Option<&'a DumpPlan>) -> Self {
         Self { plan: plan.filter(|plan| !plan.is_whole()), ..self }
+    }
+
+    /// Lists only sockets with one of these inodes; those without an inode are held by nobody.
+    #[must_use]
+    pub fn of_held(self, inodes: Option<&'a FxHashSet<u32>>) -> Self {
+        Self { held: inodes.map(|inodes| HeldSockets { inodes, others: Vec::new() }), ..self }
+    }
+
+    /// The inodes of which sockets are listed, if not all.
+    pub fn held(&self) -> Option<&'a FxHashSet<u32>> {
+        self.held.as_ref().map(|held| held.inodes)
+    }
+
+    /// Whether the socket with this inode need not be decoded.
+    #[inline]
+    pub fn skips(&mut self, inode: Option<u32>) -> bool {
+        self.held.as_mut().is_some_and(|held| inode.is_some_and(|inode| !held.has(inode)))
     }
 
     /// Which sockets are listed, if not all.
@@ -57,6 +92,7 @@ impl<'a> DumpIntake<'a> {
         Self {
             sockets,
             plan: None,
+            held: None,
             comparison: Some(Comparison { sink, owners, named: FxHashSet::default(), known: Vec::new() }),
         }
     }
@@ -64,7 +100,8 @@ impl<'a> DumpIntake<'a> {
     /// Takes in one socket.
     #[inline]
     pub fn push(&mut self, mut socket: Socket) {
-        if self.plan.is_some_and(|plan| !plan.lists(&socket)) {
+        let inode = socket.inode.map_or(0, NonZeroU32::get);
+        if self.skips(Some(inode)) || self.plan.is_some_and(|plan| !plan.lists(&socket)) {
             return;
         }
         if !self.comparison.as_mut().is_some_and(|comparison| comparison.knows(&mut socket)) {
@@ -72,8 +109,11 @@ impl<'a> DumpIntake<'a> {
         }
     }
 
-    /// Takes in all of `sockets`.
-    pub fn append(&mut self, sockets: &mut Vec<Socket>) {
+    /// Takes in all of `sockets`, which another intake of this kind has listed, and the inodes that it has left out.
+    pub fn append(&mut self, sockets: &mut Vec<Socket>, mut others: Vec<u32>) {
+        if let Some(held) = &mut self.held {
+            held.others.append(&mut others);
+        }
         if self.comparison.is_some() {
             sockets.drain(..).for_each(|socket| self.push(socket));
         } else {
@@ -94,9 +134,10 @@ impl<'a> DumpIntake<'a> {
         }
     }
 
-    /// The inodes of the sockets that were known.
+    /// The inodes of the sockets that there are and that are not listed: those that were known, or not held.
     pub fn into_known(self) -> Vec<u32> {
-        self.comparison.map(|comparison| comparison.known).unwrap_or_default()
+        let known = self.comparison.map(|comparison| comparison.known);
+        known.or(self.held.map(|held| held.others)).unwrap_or_default()
     }
 }
 

@@ -25,6 +25,9 @@ pub struct DumpPlan {
     pub dumps: Vec<PlannedDump>,
     /// The states of the MPTCP sockets that are wanted for themselves; 0 for none.
     pub mptcp: u32,
+    /// There may be TCP sockets that carry MPTCP connections: the `tcp_info` tells which, and the process that holds one may
+    /// hold nothing but the MPTCP socket.
+    pub may_have_subflows: bool,
     /// Which of the sockets that come are listed.
     listed: Listed,
 }
@@ -69,7 +72,7 @@ impl DumpPlan {
         let tables = Tables { tcp_info: query.fields.tcp_info, listeners: query.fields.listeners };
         let (dumps, mptcp) = (tables.dumps(&admits), states_passing(Protocol::Mptcp, &admits));
         let listed = if is_whole { Listed::All } else { Listed::Of { condition, listeners: query.fields.listeners } };
-        Self { dumps, mptcp, listed }
+        Self { dumps, mptcp, may_have_subflows: true, listed }
     }
 
     /// The sockets of `scope` with all that is told of them.
@@ -84,7 +87,7 @@ impl DumpPlan {
             // Those in `CLOSE` are looked up, which costs less than the walk of the table of ports.
             dumps.iter_mut().filter(|dump| dump.protocol == Protocol::Tcp).for_each(|dump| dump.states &= !BOUND);
         }
-        Self { dumps, mptcp: STATES_ALL, listed: Listed::All }
+        Self { dumps, mptcp: STATES_ALL, may_have_subflows: true, listed: Listed::All }
     }
 
     /// Whether the sample lists `socket`, which a dump of this plan has told.
@@ -112,10 +115,10 @@ impl DumpPlan {
             .any(|dump| dump.is_of_listeners() && dump.family.is_none() && dump.test == KernelTest::EVERYTHING)
     }
 
-    /// Asks for the `tcp_info` as well.
-    pub fn ask_for_tcp_info(&mut self) {
-        for dump in &mut self.dumps {
-            dump.tcp_info |= dump.protocol == Protocol::Tcp;
+    /// Has the `tcp_info` of connections told, or not.
+    pub fn ask_for_tcp_info(&mut self, is_asked: bool) {
+        for dump in self.dumps.iter_mut().filter(|dump| dump.protocol == Protocol::Tcp) {
+            dump.tcp_info = is_asked;
         }
     }
 }

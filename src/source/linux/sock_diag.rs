@@ -332,7 +332,7 @@ pub fn is_held(connection: &mut NetlinkSocket, reference: &SocketRef) -> Option<
     let request = encode_exact(reference, 0).filter(|_| reference.protocol == Protocol::Tcp)?;
     let mut inode = None;
     let asked = connection.ask(BY_FAMILY, &request, |payload| {
-        inode = payload.get(INODE..).and_then(|rest| Reader(rest).ne32());
+        inode = self::inode(payload);
     });
     match asked {
         Err(Errno::NOENT) => Some(false),
@@ -384,7 +384,7 @@ impl Identity {
         let local_port = Reader(payload.get(MESSAGE_LOCAL_PORT..)?).be16()?;
         let mut fields = Reader(payload.get(MESSAGE_COOKIE..)?);
         let cookie = u64::from(fields.ne32()?) | u64::from(fields.ne32()?) << 32;
-        let inode = Reader(payload.get(INODE..)?).ne32()?;
+        let inode = inode(payload)?;
         Some(Self { cookie, inode, local_port })
     }
 }
@@ -430,6 +430,12 @@ const MESSAGE_LOCAL_PORT: usize = 4;
 /// Where it has the cookie: two words, the lower one first.
 const MESSAGE_COOKIE: usize = 44;
 const INODE: usize = 68;
+
+/// The inode in a `struct inet_diag_msg`, 0 for none; `None` where the message is too short.
+#[inline]
+pub fn inode(message: &[u8]) -> Option<u32> {
+    message.get(INODE..).and_then(|rest| Reader(rest).ne32())
+}
 
 #[inline]
 fn read_attributes(socket: &mut Socket, attributes: &[u8], moment: Timestamp) -> Option<()> {

@@ -130,10 +130,18 @@ impl SocketTables {
     /// The plan for `query`. Where there may be MPTCP connections, what carries them is told only with the `tcp_info`.
     pub fn plan(&mut self, query: &SocketQuery) -> DumpPlan {
         let mut plan = DumpPlan::of(query);
-        if !query.fields.tcp_info && self.diag.as_mut().is_some_and(Dumper::may_have_mptcp_connections) {
-            plan.ask_for_tcp_info();
+        if !query.fields.tcp_info || query.process.is_some() {
+            plan.may_have_subflows = self.diag.as_mut().is_some_and(Dumper::may_have_mptcp_connections);
+            plan.ask_for_tcp_info(query.fields.tcp_info || plan.may_have_subflows);
         }
         plan
+    }
+
+    /// Completes `sockets`, which were dumped without it, by their `tcp_info`.
+    pub fn complete(&mut self, sockets: &mut [Socket]) {
+        if let Some(diag) = &mut self.diag {
+            diag.complete(sockets);
+        }
     }
 
     /// What is said to who asks for MPTCP connections that this kernel has and does not list.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
+use crate::model::query::SocketQuery;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::text::DisplayText;
@@ -80,12 +81,13 @@ impl OtherNamespaces {
         u32::try_from(self.open.len()).unwrap_or(u32::MAX)
     }
 
-    /// Appends the sockets of every namespace in `namespaces` that the user may look into; what is missing is said in
+    /// Appends the sockets that `query` asks for of every namespace in `namespaces` that the user may look into; what is missing is said in
     /// `coverage`.
     pub fn read(
         &mut self,
         namespaces: &Namespaces,
         now: Timestamp,
+        query: &SocketQuery,
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) {
@@ -98,7 +100,9 @@ impl OtherNamespaces {
             // Apart from the others: what comes twice is sought only among those of one namespace.
             self.sockets.clear();
             let mut seen = Coverage::default();
-            match window.tables.read(DumpThreads::One, &mut DumpIntake::all(&mut self.sockets), &mut seen) {
+            let plan = window.tables.plan(query);
+            let intake = &mut DumpIntake::all(&mut self.sockets).of_plan(Some(&plan));
+            match window.tables.read_plan(&plan, DumpThreads::One, intake, &mut seen) {
                 Ok(()) => sockets.append(&mut self.sockets),
                 Err(_) => broken.push(*netns),
             }
