@@ -756,12 +756,13 @@ fn recheck_rank(
 /// and `CLOSE_WAIT` in the same breath (`tcp_close`), so that without an inode in these two means: not accepted yet.
 /// The other states without an inode are orphans and mini-sockets.
 ///
-/// With Fast Open a connection is queued before its handshake is done: a full socket in `SYN_RECV`, which has a `tcp_info`;
+/// With Fast Open a connection is queued before its handshake is done: a full socket in `SYN_RECV`, which has a `tcp_info`, and since
+/// Linux 5.8 a control group, which comes unasked;
 /// a request that is not, has none (`tcp_fastopen_create_child`, `net/ipv4/tcp_fastopen.c`).
 fn owner_without_inode(socket: &Socket) -> Owner {
     match (socket.protocol, socket.state) {
         (Protocol::Tcp | Protocol::Mptcp, TcpState::Established | TcpState::CloseWait) => Owner::Unaccepted,
-        (Protocol::Tcp, TcpState::SynRecv) if socket.tcp.is_some() => Owner::Unaccepted,
+        (Protocol::Tcp, TcpState::SynRecv) if socket.tcp.is_some() || socket.cgroup.is_some() => Owner::Unaccepted,
         _ => Owner::None,
     }
 }
