@@ -88,14 +88,15 @@ fn measure(size: u32, window: Duration) {
         samples(if window > Duration::from_secs(5) { 9 } else { 1 });
     }
     let traffic = Traffic::begin(5, 1);
-    let target = if is_huge { "0.03" } else { "0.05" };
+    let of_large = |target| if size >= 100_000 { target } else { "none" };
+    let target = if is_huge { "0.03" } else { of_large("0.05") };
     machine.idle(&[], "idle, trace on, a segment each 0.2 s", target);
     if is_huge {
         return;
     }
-    machine.idle(&["--no-trace"], "idle, trace off, a segment each 0.2 s", "0.12");
+    machine.idle(&["--no-trace"], "idle, trace off, a segment each 0.2 s", of_large("0.12"));
     drop(traffic);
-    machine.idle(&[], "idle, trace on, no segment at all", "0.05");
+    machine.idle(&[], "idle, trace on, no segment at all", of_large("0.05"));
     for rate in [CHURN, BUSY] {
         machine.busy(rate);
     }
