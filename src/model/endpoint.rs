@@ -88,6 +88,9 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+/// Both ends of a connection, ours first.
+pub type EndpointPair = (Endpoint, Endpoint);
+
 impl Endpoint {
     /// An endpoint of `addr` and `port`.
     pub const fn new(addr: IpAddr, port: u16) -> Self {

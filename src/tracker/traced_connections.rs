@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::{EndpointPair, Protocol};
 use crate::model::event::{Caller, CloseError, Events, TracedStateChange};
 use crate::model::memory::{TableSize, give_back};
 use crate::model::outcome::EndReport;
@@ -43,9 +43,6 @@ const KEPT_MAX: usize = 4_096;
 
 /// After a burst, the table of traced connections that go on keeps room for so many.
 const OPEN_KEPT: usize = 4_096;
-
-/// Both ends of a connection, ours first.
-pub(super) type EndpointPair = (Endpoint, Endpoint);
 
 /// Where the changes of `socket` are reported; `None` for what the trace does not report: an MPTCP connection has the endpoints
 /// of its first subflow, and the steps there are the subflow's.

@@ -1,14 +1,14 @@
 //! Turns what the kernel reported into transitions.
 
 use crate::model::delta::{AgeBasis, Delta, EventSource, FinalCounters, Gap, Since, Transition};
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::{Endpoint, EndpointPair, Protocol};
 use crate::model::event::{Ended, Events, Loss};
 use crate::model::socket::{Socket, SocketRef};
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{CompactTimestamp, Timestamp};
 use crate::tracker::ends::{self, LastReport, UnreportedEnd};
-use crate::tracker::traced_connections::{EndpointPair, TracedPath};
+use crate::tracker::traced_connections::TracedPath;
 use crate::tracker::{SampleContext, clocks};
 
 /// What was lost, as stretches of time.

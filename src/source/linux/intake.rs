@@ -22,18 +22,18 @@ pub struct DumpIntake<'a> {
     pub sockets: &'a mut Vec<Socket>,
     /// Which of them; `None` for all.
     plan: Option<&'a DumpPlan>,
-    held: Option<HeldSockets<'a>>,
+    held: Option<SocketsOfProcesses<'a>>,
     comparison: Option<Comparison<'a>>,
 }
 
 /// The sockets that some processes hold, by their inodes.
-struct HeldSockets<'a> {
+struct SocketsOfProcesses<'a> {
     inodes: &'a FxHashSet<u32>,
     /// The inodes of the sockets that none of them holds.
     others: Vec<u32>,
 }
 
-impl HeldSockets<'_> {
+impl SocketsOfProcesses<'_> {
     fn has(&mut self, inode: u32) -> bool {
         let is_held = self.inodes.contains(&inode);
         if !is_held && inode != 0 {
@@ -68,7 +68,7 @@ impl<'a> DumpIntake<'a> {
     /// Lists only sockets with one of these inodes; those without an inode are held by nobody.
     #[must_use]
     pub fn of_held(self, inodes: Option<&'a FxHashSet<u32>>) -> Self {
-        Self { held: inodes.map(|inodes| HeldSockets { inodes, others: Vec::new() }), ..self }
+        Self { held: inodes.map(|inodes| SocketsOfProcesses { inodes, others: Vec::new() }), ..self }
     }
 
     /// The inodes of which sockets are listed, if not all.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use crate::model::coverage::Coverage;
 use crate::model::delta::EventSource;
-use crate::model::endpoint::{Endpoint, Protocol};
+use crate::model::endpoint::{EndpointPair, Protocol};
 use crate::model::event::{EventSourceStatus, Events, TracedStateChange};
 use crate::model::facts::Counters;
 use crate::model::snapshot::{Scope, Snapshot};
@@ -30,9 +30,6 @@ const LOOK_UPS_MIN: usize = 4_096;
 /// In a large table there may be one for each so many sockets: beyond, a full dump is cheaper.
 const LOOK_UPS_DIVISOR: usize = 8;
 
-/// Both ends of a connection, ours first.
-pub type EndpointPair = (Endpoint, Endpoint);
-
 /// Both ends of the socket that a change was told of.
 pub const fn endpoints(change: &TracedStateChange) -> EndpointPair {
     (change.local, change.remote)
@@ -53,7 +50,7 @@ pub struct PartialSamples {
     /// Of those of the sample before, the ones whose socket was not found.
     unfound: Vec<TracedStateChange>,
     /// When it was last found that changes are missing: until everything is listed after that, not all are told.
-    untold_at: Timestamp,
+    missing_at: Timestamp,
     dumps: StateDumps,
     /// When UDP was last listed, and how many sockets it had.
     udp: (Timestamp, usize),
@@ -105,10 +102,10 @@ impl PartialSamples {
         self.flooded = (flood, self.flooded.0);
         let Some((since, changes)) = changes else { return self.forget_changes() };
         if flood || changes.is_incomplete() || changes.count() > max {
-            self.untold_at = at;
+            self.missing_at = at;
         }
         let full_at = self.last_full.as_ref().map(|full| full.at);
-        let is_told = full_at.is_some_and(|full_at| full_at >= since.max(self.untold_at));
+        let is_told = full_at.is_some_and(|full_at| full_at >= since.max(self.missing_at));
         if !is_told || events.event_status.ends != EventSourceStatus::On {
             return self.forget_changes();
         }
@@ -118,7 +115,7 @@ impl PartialSamples {
 
     /// A sample that was begun `at` this moment did not come to its end: what was told before was not looked up.
     pub fn note_failure(&mut self, at: Timestamp) {
-        self.untold_at = at;
+        self.missing_at = at;
         self.forget_changes();
     }
 
@@ -256,6 +253,7 @@ pub fn drop_repeated(sockets: &mut Vec<Socket>, listed: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::endpoint::Endpoint;
     use crate::model::event::Ended;
     use crate::model::tcp_state::TcpState;
     use crate::model::testing::{snapshot, tcp, udp};

@@ -100,11 +100,11 @@ impl StateDumps {
         let covered = sockets.iter().filter(|socket| scope.covers(socket.protocol, socket.state));
         let found = covered.map(sum_of).fold(0, u64::wrapping_add);
         // Segments moved, and yet nothing is new. What moves after a silence is looked at once.
-        let was_in_vain = self.last.is_some_and(|last| {
+        let was_useless = self.last.is_some_and(|last| {
             let grown = counters.zip(last.counters).map(|(now, then)| now.since(&then));
             last.found == found && grown.is_some_and(|grown| has_moved(&grown))
         });
-        self.wait = if was_in_vain { self.wait.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX) } else { Duration::ZERO };
+        self.wait = if was_useless { self.wait.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX) } else { Duration::ZERO };
         self.last = Some(LastDump { at, counters, found });
     }
 }

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use rustc_hash::FxHashSet;
 
+use crate::model::endpoint::EndpointPair;
 use crate::model::event::Ended;
 use crate::model::time::Timestamp;
-use crate::tracker::traced_connections::{EndpointPair, TracedConnection, TracedConnections, TracedPath};
+use crate::tracker::traced_connections::{TracedConnection, TracedConnections, TracedPath};
 
 /// So many ends, or traced connections, of one local port are distinguished at most.
 const SAME_PORT_MAX: usize = 64;
