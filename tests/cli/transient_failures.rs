@@ -55,9 +55,10 @@ fn every_command_rides_out_failures_that_pass_and_says_so_once() {
     ];
     for command in commands {
         // The first request is whether sock_diag answers at all, and is made again without a word; a sample of two tables takes
-        // up to three that fail; which replies are read when depends on the threads.
+        // up to three that fail, and one that asks for a part of them up to four; which replies are read when depends on the
+        // threads.
         for (injected, sentences) in [
-            ("sendto:error=ENOBUFS:when=2..5", &[1][..]),
+            ("sendto:error=ENOBUFS:when=2..7", &[1][..]),
             ("sendto:error=ENOMEM:when=1", &[0]),
             ("recvfrom:error=ENOBUFS:when=3..6", &[0, 1]),
         ] {

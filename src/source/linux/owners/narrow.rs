@@ -299,19 +299,23 @@ impl Owners {
             if total <= SHARED_SAMPLE { total } else { (SHARED_SAMPLE / found.len()).max(SHARED_SAMPLE_MIN) };
         let (mut shared, mut failed) = (Vec::new(), Vec::new());
         for giant in &mut *giants {
-            let (before, own) = (giant.found.len(), giant.visit.pid);
+            let (mut has_one, own) = (false, giant.visit.pid);
             let others = found
                 .iter()
                 .filter(|(pid, _)| *pid != own)
                 .flat_map(|(_, sockets)| sockets.iter().step_by(sockets.len().div_ceil(sample_max.max(1)).max(1)));
             for socket in others {
-                if let Err(error) = giant.read(socket.descriptor, sought) {
-                    failed.push((own, error, giant.visit.begun));
-                    break;
+                match giant.read(socket.descriptor, sought) {
+                    // Also where an earlier read has found it: there may be more that were not read.
+                    Ok(inode) => has_one |= inode == Some(socket.inode),
+                    Err(error) => {
+                        failed.push((own, error, giant.visit.begun));
+                        break;
+                    }
                 }
             }
             self.count_reads(giant);
-            if giant.found.len() > before {
+            if has_one {
                 shared.push(own);
             }
         }
