@@ -297,17 +297,18 @@ impl Owners {
         let total: usize = found.iter().map(|(_, sockets)| sockets.len()).sum();
         let sample_max =
             if total <= SHARED_SAMPLE { total } else { (SHARED_SAMPLE / found.len()).max(SHARED_SAMPLE_MIN) };
-        let (mut shared, mut failed) = (Vec::new(), Vec::new());
+        let (mut shared, mut failed) = (FxHashSet::default(), Vec::new());
         for giant in &mut *giants {
-            let (mut has_one, own) = (false, giant.visit.pid);
-            let others = found
-                .iter()
-                .filter(|(pid, _)| *pid != own)
-                .flat_map(|(_, sockets)| sockets.iter().step_by(sockets.len().div_ceil(sample_max.max(1)).max(1)));
-            for socket in others {
+            let own = giant.visit.pid;
+            let others = found.iter().filter(|(pid, _)| *pid != own).flat_map(|(pid, sockets)| {
+                let sample = sockets.iter().step_by(sockets.len().div_ceil(sample_max.max(1)).max(1));
+                sample.map(move |socket| (*pid, socket))
+            });
+            for (pid, socket) in others {
                 match giant.read(socket.descriptor, sought) {
-                    // Also where an earlier read has found it: there may be more that were not read.
-                    Ok(inode) => has_one |= inode == Some(socket.inode),
+                    // Either may have more of what the other has, also where an earlier read has found this one.
+                    Ok(inode) if inode == Some(socket.inode) => shared.extend([own, pid]),
+                    Ok(_) => {}
                     Err(error) => {
                         failed.push((own, error, giant.visit.begun));
                         break;
@@ -315,9 +316,6 @@ impl Owners {
                 }
             }
             self.count_reads(giant);
-            if has_one {
-                shared.push(own);
-            }
         }
         failed.into_iter().try_for_each(|(pid, error, begun)| self.note_closed(pid, error, begun))?;
         giants.retain(|giant| shared.contains(&giant.visit.pid));
