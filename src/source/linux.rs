@@ -411,9 +411,11 @@ impl LinuxSource {
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
         let compares = compares && plan.is_whole() && !is_first && sink.remembers();
         if !compares {
-            let threads = if is_first { threads_for_first(sockets) } else { DumpThreads::One };
+            let expected = if is_first { expected_sockets() } else { 0 };
+            // In one piece: a list that grows leaves holes behind that the allocator keeps.
+            sockets.reserve(expected.min(EXPECTED_MAX));
             let intake = &mut DumpIntake::all(sockets).of_plan(Some(plan));
-            return self.tables.read_plan(plan, threads, intake, coverage).map(|()| None);
+            return self.tables.read_plan(plan, threads_for(is_first, expected), intake, coverage).map(|()| None);
         }
         let rechecked = self.owners.recheck(now);
         let mut intake = DumpIntake::compared(sockets, sink, &self.owners);
@@ -439,14 +441,13 @@ impl LinuxSource {
         snapshot: &mut Snapshot,
     ) -> Result<DumpComparison, SourceError> {
         let expected = expected_sockets();
-        let threads = if is_first && expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One };
         let completes = needs.query.fields.tcp_info && held.len().saturating_mul(LOOK_UP_PRICE) < expected;
         if completes {
             plan.ask_for_tcp_info(false);
         }
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
         let mut intake = DumpIntake::all(sockets).of_plan(Some(plan)).of_held(Some(held));
-        self.tables.read_plan(plan, threads, &mut intake, coverage)?;
+        self.tables.read_plan(plan, threads_for(is_first, expected), &mut intake, coverage)?;
         let known = intake.into_known();
         if completes {
             self.tables.complete(&mut snapshot.sockets);
@@ -677,12 +678,9 @@ fn every_inode() -> SocketQuery {
     SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() }
 }
 
-/// By how many threads the first sample is read, for which room is made in one piece: a list that grows leaves holes behind
-/// that the allocator keeps.
-fn threads_for_first(sockets: &mut Vec<Socket>) -> DumpThreads {
-    let expected = expected_sockets();
-    sockets.reserve(expected.min(EXPECTED_MAX));
-    if expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One }
+/// By how many threads a sample is read of about so many sockets: somebody waits for the first one.
+const fn threads_for(is_first: bool, expected: usize) -> DumpThreads {
+    if is_first && expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One }
 }
 
 fn open_inquirer() -> Result<OwnedFd, Errno> {

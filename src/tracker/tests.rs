@@ -359,7 +359,7 @@ fn a_socket_that_was_held_is_never_shown_as_unaccepted() {
 #[test]
 fn an_entry_stays_well_below_a_connection() {
     let (entry, connection) = (size_of::<TrackedSocket>(), size_of::<Connection>());
-    assert!(entry <= 176, "an entry takes {entry} bytes, a connection {connection}");
+    assert!(entry <= 72, "an entry takes {entry} bytes, a connection {connection}");
 }
 
 /// One thing that happens to the socket in a slot of a small world.

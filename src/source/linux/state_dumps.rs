@@ -67,12 +67,19 @@ struct LastDump {
     found: u64,
 }
 
+impl LastDump {
+    /// How the counters have grown since then; `None` where the kernel has none.
+    fn growth(&self, now: Option<&Counters>) -> Option<Counters> {
+        now.zip(self.counters.as_ref()).map(|(now, then)| now.since(then))
+    }
+}
+
 impl StateDumps {
     /// Whether the sample that is begun at `now` is to dump the states.
     pub fn is_due(&self, now: Timestamp, activity: &Activity) -> bool {
         let Some(last) = self.last else { return true };
         // Where the kernel has no counters, nothing says that nothing happens.
-        let Some(grown) = activity.counters.zip(last.counters).map(|(now, then)| now.since(&then)) else {
+        let Some(grown) = last.growth(activity.counters.as_ref()) else {
             return true;
         };
         let since = now.since(last.at);
@@ -101,8 +108,7 @@ impl StateDumps {
         let found = covered.map(sum_of).fold(0, u64::wrapping_add);
         // Segments moved, and yet nothing is new. What moves after a silence is looked at once.
         let was_useless = self.last.is_some_and(|last| {
-            let grown = counters.zip(last.counters).map(|(now, then)| now.since(&then));
-            last.found == found && grown.is_some_and(|grown| has_moved(&grown))
+            last.found == found && last.growth(counters.as_ref()).is_some_and(|grown| has_moved(&grown))
         });
         self.wait = if was_useless { self.wait.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX) } else { Duration::ZERO };
         self.last = Some(LastDump { at, counters, found });
