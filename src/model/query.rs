@@ -32,7 +32,8 @@ impl SocketQuery {
     }
 
     /// Whether TCP sockets in `CLOSE` are wanted that a process holds and no table of the kernel lists: only a look at the
-    /// descriptors of all processes finds them ([`Socket::unhashed`]). They have no ports and no addresses.
+    /// descriptors of all processes finds them ([`Socket::unhashed`]), whether owners are asked for or not. They have no ports
+    /// and no addresses.
     pub fn wants_unhashed(&self) -> bool {
         let of = |family: Family, leaf: &Condition| match leaf {
             Condition::States(states) => Some(states.contains(TcpState::Close)),

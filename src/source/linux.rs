@@ -40,6 +40,7 @@ pub mod tables;
 pub mod tcp_info;
 pub mod threads;
 pub mod tuple_ids;
+pub mod unhashed;
 pub mod units;
 pub mod visibility;
 
@@ -71,6 +72,7 @@ use self::query::DumpPlan;
 use self::reach::ReachReader;
 use self::state_dumps::Search;
 use self::tables::{SocketTables, refusal};
+use self::unhashed::{Unhashed, UnhashedProof};
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
@@ -94,8 +96,9 @@ const LOOK_UP_PRICE: usize = 16;
 
 /// The first sample takes memory for at most so many sockets before it knows that there are that many.
 const EXPECTED_MAX: usize = 1_000_000;
-/// For so many sockets, it is read on two threads: for fewer, one walk of the kernel's table counts more.
-const HALVES_MIN: usize = 10_000;
+/// For so many sockets, it is read on two threads, and bound sockets are asked for only if there may be any: for fewer, one
+/// walk of the kernel's table counts more.
+const LARGE_MIN: usize = 10_000;
 
 /// The tables of namespaces that are not shown are read for sockets of ours at most this often.
 const OTHER_SEARCH_AFTER: Duration = Duration::from_secs(10);
@@ -227,11 +230,12 @@ impl LinuxSource {
     }
 
     /// The sockets of other namespaces, if they are wanted; how many namespaces there are, if that is.
-    fn read_other_namespaces(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
+    fn read_other_namespaces(&mut self, needs: &Needs, unhashed: Unhashed, snapshot: &mut Snapshot) {
         if needs.all_namespaces {
             self.namespaces.refresh(snapshot.at, true);
             let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-            self.other_namespaces.read(&self.namespaces, snapshot.at, &needs.query, sockets, coverage);
+            let query = &query::with_search(&needs.query, unhashed);
+            self.other_namespaces.read(&self.namespaces, snapshot.at, (query, unhashed), sockets, coverage);
         } else {
             self.other_namespaces.close();
         }
@@ -368,23 +372,31 @@ impl LinuxSource {
         sink: &mut dyn SampleSink,
         snapshot: &mut Snapshot,
     ) -> Result<(), SourceError> {
-        let is_first = std::mem::take(&mut self.is_first);
-        let mut plan = self.tables.plan(&needs.query);
-        let held = self.held_by_wanted(&needs.query, &plan, snapshot);
-        let compared = match &held {
-            Some(held) => Some(self.dump_held(&mut plan, held, is_first, needs, snapshot)?),
-            None => self.dump_all(&plan, needs.query.fields.owner, is_first, sink, snapshot)?,
-        };
-        self.read_other_namespaces(needs, snapshot);
+        let first = std::mem::take(&mut self.is_first).then(|| FirstSample { expected: expected_sockets() });
+        let is_less = query::is_less_without_unhashed(&needs.query);
+        let mut proof = (is_less || walks_large_table(&needs.query, first)).then(UnhashedProof::open);
+        let mut unhashed = proof.as_mut().map_or(Unhashed::Possible, UnhashedProof::look);
+        let coverage = snapshot.coverage.clone();
+        let mut read = self.read_tables(unhashed, first, needs, sink, snapshot)?;
+        if is_less && unhashed == Unhashed::None && proof.as_mut().map(UnhashedProof::look) != Some(Unhashed::None) {
+            // One that was hashed may have come to `CLOSE` before its turn in the dump.
+            unhashed = Unhashed::Possible;
+            snapshot.coverage = coverage;
+            snapshot.sockets.clear();
+            read = self.read_tables(unhashed, first, needs, sink, snapshot)?;
+        }
+        // The files of other namespaces that it has open would keep those.
+        drop(proof);
         self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
-        if needs.query.fields.owner {
-            let lists_all = plan.is_whole() && held.is_none();
-            self.find_owners(&needs.query, lists_all, compared.as_ref(), snapshot);
+        let query = query::with_search(&needs.query, unhashed);
+        let ReadTables { compared, lists_all, lists_held } = read;
+        if query.fields.owner {
+            self.find_owners(&query, lists_all, compared.as_ref(), snapshot);
         }
-        if query::finds_unhashed(&needs.query) {
-            self.look_for_unlisted(needs, is_first, compared.as_ref(), snapshot);
+        if query::finds_unhashed(&query, unhashed) {
+            self.look_for_unlisted(needs, first.is_some(), compared.as_ref(), snapshot);
         }
-        let known = compared.filter(|_| held.is_none()).map_or(0, |compared| compared.known.len());
+        let known = compared.filter(|_| !lists_held).map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
         self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
@@ -397,25 +409,45 @@ impl LinuxSource {
         Ok(())
     }
 
+    /// Dumps what the query of `needs` asks for, of our own namespace and, if they are wanted, of others.
+    fn read_tables(
+        &mut self,
+        unhashed: Unhashed,
+        first: Option<FirstSample>,
+        needs: &Needs,
+        sink: &mut dyn SampleSink,
+        snapshot: &mut Snapshot,
+    ) -> Result<ReadTables, SourceError> {
+        let query = &query::with_search(&needs.query, unhashed);
+        let mut plan = self.tables.plan(query, unhashed);
+        let held = self.held_by_wanted(query, &plan, snapshot);
+        let compared = match &held {
+            Some(held) => Some(self.dump_held(&mut plan, held, first, query, snapshot)?),
+            None => self.dump_all(&plan, query.fields.owner, first, sink, snapshot)?,
+        };
+        self.read_other_namespaces(needs, unhashed, snapshot);
+        Ok(ReadTables { compared, lists_all: plan.is_whole() && held.is_none(), lists_held: held.is_some() })
+    }
+
     /// Dumps our own tables; the first time as fast as it goes. Where `sink` remembers a sample of all sockets and their owners
     /// (`compares`), each socket is compared while it is dumped.
     fn dump_all(
         &mut self,
         plan: &DumpPlan,
         compares: bool,
-        is_first: bool,
+        first: Option<FirstSample>,
         sink: &mut dyn SampleSink,
         snapshot: &mut Snapshot,
     ) -> Result<Option<DumpComparison>, SourceError> {
         let now = moment(snapshot);
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-        let compares = compares && plan.is_whole() && !is_first && sink.remembers();
+        let compares = compares && plan.is_whole() && first.is_none() && sink.remembers();
         if !compares {
-            let expected = if is_first { expected_sockets() } else { 0 };
+            let expected = first.map_or(0, |first| first.expected);
             // In one piece: a list that grows leaves holes behind that the allocator keeps.
             sockets.reserve(expected.min(EXPECTED_MAX));
             let intake = &mut DumpIntake::all(sockets).of_plan(Some(plan));
-            return self.tables.read_plan(plan, threads_for(is_first, expected), intake, coverage).map(|()| None);
+            return self.tables.read_plan(plan, threads_for(first), intake, coverage).map(|()| None);
         }
         let rechecked = self.owners.recheck(now);
         let mut intake = DumpIntake::compared(sockets, sink, &self.owners);
@@ -436,18 +468,18 @@ impl LinuxSource {
         &mut self,
         plan: &mut DumpPlan,
         held: &FxHashSet<u32>,
-        is_first: bool,
-        needs: &Needs,
+        first: Option<FirstSample>,
+        query: &SocketQuery,
         snapshot: &mut Snapshot,
     ) -> Result<DumpComparison, SourceError> {
-        let expected = expected_sockets();
-        let completes = needs.query.fields.tcp_info && held.len().saturating_mul(LOOK_UP_PRICE) < expected;
+        let expected = first.map_or_else(expected_sockets, |first| first.expected);
+        let completes = query.fields.tcp_info && held.len().saturating_mul(LOOK_UP_PRICE) < expected;
         if completes {
             plan.ask_for_tcp_info(false);
         }
         let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
         let mut intake = DumpIntake::all(sockets).of_plan(Some(plan)).of_held(Some(held));
-        self.tables.read_plan(plan, threads_for(is_first, expected), &mut intake, coverage)?;
+        self.tables.read_plan(plan, threads_for(first), &mut intake, coverage)?;
         let known = intake.into_known();
         if completes {
             self.tables.complete(&mut snapshot.sockets);
@@ -498,7 +530,7 @@ impl LinuxSource {
         parts::drop_repeated(&mut snapshot.sockets, listed);
         let missing = sink.missing(snapshot);
         self.tables.look_up(&missing, &mut snapshot.sockets, &mut snapshot.gone);
-        self.read_other_namespaces(needs, snapshot);
+        self.read_other_namespaces(needs, Unhashed::Possible, snapshot);
         subflows::detach(&mut snapshot.sockets);
         let attribute =
             |owners: &mut Owners, asked: AttributionContext<'_>| owners.attribute_part(&mut snapshot.sockets, asked);
@@ -586,7 +618,7 @@ impl LinuxSource {
         let others = snapshot.coverage.other_namespaces > 0;
         if is_first && self.owners.is_undecided() {
             // Whoever asks once is answered at once.
-            let (plan, mut again) = (DumpPlan::of(&every_inode()), Vec::new());
+            let (plan, mut again) = (DumpPlan::of(&every_inode(), Unhashed::Possible), Vec::new());
             let intake = &mut DumpIntake::all(&mut again);
             if self.tables.read_plan(&plan, DumpThreads::One, intake, &mut Coverage::default()).is_ok() {
                 self.owners.decide(&inodes(&again), others);
@@ -610,7 +642,8 @@ impl LinuxSource {
         let begun = clock::now().0;
         let (mut other_namespaces, mut sockets) =
             (OtherNamespaces::new(self.info.kind == SourceKind::Procfs), Vec::new());
-        other_namespaces.read(&self.namespaces, now, &every_inode(), &mut sockets, &mut Coverage::default());
+        let query = (&every_inode(), Unhashed::Possible);
+        other_namespaces.read(&self.namespaces, now, query, &mut sockets, &mut Coverage::default());
         let is_whole = other_namespaces.shown() as usize == self.namespaces.locations().len();
         self.others_are_hidden = !is_whole;
         self.owners.place(&inodes(&sockets), is_whole);
@@ -678,9 +711,30 @@ fn every_inode() -> SocketQuery {
     SocketQuery { fields: QueryFields::NONE, ..SocketQuery::default() }
 }
 
-/// By how many threads a sample is read of about so many sockets: somebody waits for the first one.
-const fn threads_for(is_first: bool, expected: usize) -> DumpThreads {
-    if is_first && expected >= HALVES_MIN { DumpThreads::Two } else { DumpThreads::One }
+/// The first sample, for which somebody waits.
+#[derive(Clone, Copy, Debug)]
+struct FirstSample {
+    /// About how many TCP sockets there are.
+    expected: usize,
+}
+
+/// What a dump brought, beside the sockets.
+struct ReadTables {
+    compared: Option<DumpComparison>,
+    /// Every socket that there is is listed, or known.
+    lists_all: bool,
+    /// Only those that some processes hold are listed.
+    lists_held: bool,
+}
+
+/// By how many threads a sample is read.
+fn threads_for(first: Option<FirstSample>) -> DumpThreads {
+    if first.is_some_and(|first| first.expected >= LARGE_MIN) { DumpThreads::Two } else { DumpThreads::One }
+}
+
+/// Whether somebody waits for a large table of ports to be walked for bound sockets.
+fn walks_large_table(query: &SocketQuery, first: Option<FirstSample>) -> bool {
+    first.is_some_and(|first| first.expected >= LARGE_MIN) && DumpPlan::of(query, Unhashed::Possible).asks_for_bound()
 }
 
 fn open_inquirer() -> Result<OwnedFd, Errno> {

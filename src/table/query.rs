@@ -37,8 +37,8 @@ impl Question<'_> {
     /// its state, how much it sent since, and who held it before `TIME_WAIT`. They are not asked for the sockets of one
     /// process, since a socket that has left it is still remembered as its.
     ///
-    /// TCP sockets in `CLOSE` that no table lists are found among descriptors only. So where they can be shown, owners are
-    /// asked for; and where samples are compared, no port or address is asked of them, which only samples before tell.
+    /// Where samples are compared, no port or address is asked of TCP sockets in `CLOSE` that no table lists: only samples
+    /// before tell those.
     pub fn query(self) -> SocketQuery {
         let Self { filter, shown, fields, series } = self;
         let fields = fields.and(filter.reads());
@@ -52,9 +52,7 @@ impl Question<'_> {
         let asked = Condition::all([shown, condition]);
         let condition = Condition::any([asked].into_iter().chain(unhashed).chain(listening));
         let process = filter.process_test().filter(|_| is_one && !fields.listeners);
-        let query = SocketQuery { condition, fields, process };
-        let owner = fields.owner || query.wants_unhashed();
-        SocketQuery { fields: QueryFields { owner, ..fields }, ..query }
+        SocketQuery { condition, fields, process }
     }
 }
 

@@ -18,6 +18,7 @@ use conntop::source::linux::dumper::DumpThreads;
 use conntop::source::linux::intake::DumpIntake;
 use conntop::source::linux::query::DumpPlan;
 use conntop::source::linux::tables::SocketTables;
+use conntop::source::linux::unhashed::Unhashed;
 use conntop::source::{Choice, open};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -131,7 +132,7 @@ impl MoreSockets {
 }
 
 fn read(tables: &mut SocketTables, query: &SocketQuery) -> Vec<Socket> {
-    let plan = tables.plan(query);
+    let plan = tables.plan(query, Unhashed::Possible);
     let (mut sockets, mut coverage) = (Vec::new(), Coverage::default());
     let intake = &mut DumpIntake::all(&mut sockets).of_plan(Some(&plan));
     tables.read_plan(&plan, DumpThreads::One, intake, &mut coverage).expect("sock_diag");
@@ -179,7 +180,7 @@ fn a_condition_finds_what_the_whole_table_has_of_it() {
         let (whole, asked) = still.expect("it stands still");
         let is_admitted = |socket: &Socket| condition.admits(socket) || socket.protocol == Protocol::Mptcp;
         assert!(asked.iter().all(is_admitted), "{condition:?}");
-        narrow += usize::from(!DumpPlan::of(&query).is_whole());
+        narrow += usize::from(!DumpPlan::of(&query, Unhashed::Possible).is_whole());
         some += usize::from(!whole.is_empty() && whole.len() < all.len());
         let asked = admitted(asked, &condition);
         let only_in = |here: &[Socket], there: &[Socket]| -> Vec<Socket> {

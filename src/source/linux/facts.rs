@@ -20,7 +20,7 @@ use crate::model::facts::{Counters, Facts, PortRange, ResolverOptions};
 use crate::model::socket::NetnsId;
 use crate::model::time::Timestamp;
 use crate::source::guarded;
-use crate::source::linux::proc_tables::{self, words};
+use crate::source::linux::proc_tables::{self, content, value_in_line, words};
 
 const PORT_RANGE: &CStr = c"/proc/sys/net/ipv4/ip_local_port_range";
 /// How often the limits are read.
@@ -120,8 +120,8 @@ impl FactsReader {
             self.limits_read = Some(at);
         }
         let sockstat = content(self.gauges.sockstat.as_ref(), &mut self.text);
-        facts.orphans = sockstat.and_then(|text| parse_sockstat(text, b"orphan"));
-        facts.tcp_memory_pages = sockstat.and_then(|text| parse_sockstat(text, b"mem"));
+        facts.orphans = sockstat.and_then(|text| value_in_line(text, b"TCP:", b"orphan"));
+        facts.tcp_memory_pages = sockstat.and_then(|text| value_in_line(text, b"TCP:", b"mem"));
         facts.conntrack = content(self.gauges.conntrack.as_ref(), &mut self.text).and_then(parse_number);
         facts.counters = if counters { self.counters(is_due) } else { None };
         if facts != *self.known {
@@ -229,19 +229,7 @@ fn open(path: &CStr) -> Result<OwnedFd, Errno> {
     openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// What `file` says now, as far as `room` takes it; `None` where it cannot be read. The kernel hands these files over in
-/// one piece (`single_open_net`, `proc_dointvec`), so that one read brings all.
-fn content<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> {
-    let read = loop {
-        match pread(file?, &mut *room, 0) {
-            Err(Errno::INTR) => {}
-            read => break read.ok()?,
-        }
-    };
-    room.get(..read)
-}
-
-/// The same of a file that the kernel hands over line by line, up to a page at once.
+/// What a file says now that the kernel hands over line by line, up to a page at once, as far as `room` takes it.
 fn lines_of<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> {
     let (file, mut filled) = (file?, 0_usize);
     while let Some(rest) = room.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -255,20 +243,8 @@ fn lines_of<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> 
     room.get(..filled)
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n')
-}
-
 fn parse_number<T: FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
-}
-
-/// The number behind `name` in `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1` (`sockstat_seq_show`, net/ipv4/proc.c).
-fn parse_sockstat<T: FromStr>(sockstat: &[u8], name: &[u8]) -> Option<T> {
-    let line = lines(sockstat).find_map(|line| line.strip_prefix(b"TCP:"))?;
-    let mut words = words(line);
-    words.find(|word| *word == name)?;
-    parse_number(words.next()?)
 }
 
 /// Three numbers, `287901 383868 575802`.

@@ -174,6 +174,14 @@ impl ProcDir {
         Ok(statat(self.root()?, path.join(pid, b"/ns/net\0").ok_or(Errno::NAMETOOLONG)?, AtFlags::empty())?.st_ino)
     }
 
+    /// The inode of `/proc/PID/net/sockstat`, which is another one in each network namespace. Unlike the namespace itself it
+    /// is to be seen of every process.
+    pub fn sockstat_inode(&self, pid: u32) -> Result<u64, Errno> {
+        let mut path = PathBuffer::default();
+        let path = path.join(pid, b"/net/sockstat\0").ok_or(Errno::NAMETOOLONG)?;
+        Ok(statat(self.root()?, path, AtFlags::empty())?.st_ino)
+    }
+
     /// What `system.sockprotoname` says of a descriptor: the name of the protocol that its socket was made for, which ends
     /// in NUL (`sockfs_xattr_get`, `net/socket.c`). `EAGAIN` if the descriptor is another socket by now.
     pub fn socket_kind(&self, pid: u32, socket: SocketFd) -> Result<Vec<u8>, Errno> {
@@ -385,9 +393,9 @@ pub fn socket_inode(target: &[u8]) -> Option<u32> {
     number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?).filter(|inode| *inode != 0)
 }
 
-/// Room for `4294967295/ns/net` and its NUL.
+/// Room for `4294967295/net/sockstat` and its NUL.
 #[derive(Default)]
-struct PathBuffer([u8; 18]);
+struct PathBuffer([u8; 24]);
 
 impl PathBuffer {
     /// `PID` followed by `tail`, which ends in NUL.
@@ -416,7 +424,7 @@ mod tests {
 
     #[test]
     fn the_longest_pid_fits_its_path() {
-        assert_eq!(PathBuffer::default().join(u32::MAX, b"/ns/net\0"), Some(c"4294967295/ns/net"));
+        assert_eq!(PathBuffer::default().join(u32::MAX, b"/net/sockstat\0"), Some(c"4294967295/net/sockstat"));
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! The kernel's tables of named numbers: `/proc/net/{snmp,netstat}` (a row of names, then a row of values) and
-//! `/proc/net/snmp6` (a name and a value a line). Nothing is allocated; any bytes are survived.
+//! The kernel's tables of named numbers: `/proc/net/{snmp,netstat}` (a row of names, then a row of values),
+//! `/proc/net/snmp6` (a name and a value a line) and `/proc/net/sockstat` (names and values in turn). Nothing is allocated;
+//! any bytes are survived.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+use std::os::fd::OwnedFd;
+use std::str::FromStr;
+
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread};
 
 use crate::source::linux::decimal::integer;
 use crate::source::linux::proc_dir::read_to_end;
@@ -18,6 +22,27 @@ pub fn read(name: &str, content: &mut Vec<u8>) -> Result<(), Errno> {
     let path = format!("/proc/thread-self/net/{name}");
     let file = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     read_to_end(&file, TABLE_LEN_MAX, content)
+}
+
+/// What `file`, which stays open, says now, as far as `room` takes it; `None` where it cannot be read. For files that the
+/// kernel hands over in one piece (`single_open_net`, `proc_dointvec`), so that one read brings all.
+pub fn content<'a>(file: Option<&OwnedFd>, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let read = loop {
+        match pread(file?, &mut *room, 0) {
+            Err(Errno::INTR) => {}
+            read => break read.ok()?,
+        }
+    };
+    room.get(..read)
+}
+
+/// The number behind `name` in the line that begins with `group`, as in `TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1`
+/// (`sockstat_seq_show`, net/ipv4/proc.c).
+pub fn value_in_line<T: FromStr>(content: &[u8], group: &[u8], name: &[u8]) -> Option<T> {
+    let line = content.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(group))?;
+    let mut words = words(line);
+    words.find(|word| *word == name)?;
+    std::str::from_utf8(words.next()?).ok()?.parse().ok()
 }
 
 /// Hands group, name and value of every number in a table of `Group: name name` and `Group: value value` lines to

@@ -6,6 +6,8 @@
 //! TCP stand in one table and come in one walk of it. One walk is all that is asked, as a walk costs more than what it tells:
 //! where states are tested in different ways, each socket that passes any of these tests comes.
 
+use std::borrow::Cow;
+
 use crate::model::endpoint::{Family, Protocol};
 use crate::model::query::{Condition, SocketEnd, SocketQuery};
 use crate::model::snapshot::Scope;
@@ -14,6 +16,7 @@ use crate::model::tcp_state::{STATES, TcpState};
 use crate::source::linux::byte_code::ByteCode;
 use crate::source::linux::kernel_test::{KernelTest, KnownFacts};
 use crate::source::linux::sock_diag::{BOUND, DumpRequest, LISTENERS, STATES_ALL};
+use crate::source::linux::unhashed::Unhashed;
 
 /// `TCPF_NEW_SYN_RECV` (`include/net/tcp_states.h`): how the kernel keeps most sockets in `SYN_RECV`.
 const NEW_SYN_RECV: u32 = 1 << 12;
@@ -61,14 +64,18 @@ pub struct PlannedDump {
 impl DumpPlan {
     /// Every socket with all that is told of it.
     pub fn everything() -> Self {
-        Self::of(&SocketQuery::default())
+        Self::of(&SocketQuery::default(), Unhashed::Possible)
     }
 
-    /// Every socket that `query` asks for.
-    pub fn of(query: &SocketQuery) -> Self {
-        let is_whole = finds_unhashed(query) || query.condition == Condition::Everything;
+    /// Every socket that `query` asks for. Where it is known that no TCP socket is `unhashed`, none is asked for.
+    pub fn of(query: &SocketQuery, unhashed: Unhashed) -> Self {
+        let is_whole = finds_unhashed(query, unhashed) || query.condition == Condition::Everything;
         let condition = if is_whole { Condition::Everything } else { query.condition.clone() };
-        let admits = |protocol, state, family| KernelTest::of(&condition, KnownFacts { protocol, family, state });
+        let admits = |protocol, state, family| {
+            let is_absent = unhashed == Unhashed::None && is_unhashed(protocol, state);
+            let facts = KnownFacts { protocol, family, state };
+            if is_absent { KernelTest::NOTHING } else { KernelTest::of(&condition, facts) }
+        };
         let tables = Tables { tcp_info: query.fields.tcp_info, listeners: query.fields.listeners };
         let (dumps, mptcp) = (tables.dumps(&admits), states_passing(Protocol::Mptcp, &admits));
         let listed = if is_whole { Listed::All } else { Listed::Of { condition, listeners: query.fields.listeners } };
@@ -106,6 +113,11 @@ impl DumpPlan {
     /// Whether every socket that a dump tells is listed, and every socket there is comes.
     pub fn is_whole(&self) -> bool {
         self.listed == Listed::All
+    }
+
+    /// Whether the kernel has to walk its table of ports for bound sockets.
+    pub fn asks_for_bound(&self) -> bool {
+        self.dumps.iter().any(|dump| dump.protocol == Protocol::Tcp && dump.states & BOUND != 0)
     }
 
     /// Whether every TCP listener comes, those that carry MPTCP among them.
@@ -161,10 +173,31 @@ impl PlannedDump {
     }
 }
 
+/// Whether `query` is answered with less where no TCP socket is unhashed: without owners if it asks for none, and without the
+/// sockets that do not match. Who asks for all sockets with their owners has all descriptors read in any case.
+pub fn is_less_without_unhashed(query: &SocketQuery) -> bool {
+    query.wants_unhashed() && !(query.fields.owner && query.condition == Condition::Everything)
+}
+
+/// What is asked for to answer `query`: owners too where unhashed sockets have to be sought.
+pub fn with_search(query: &SocketQuery, unhashed: Unhashed) -> Cow<'_, SocketQuery> {
+    let mut query = Cow::Borrowed(query);
+    if unhashed == Unhashed::Possible && query.wants_unhashed() && !query.fields.owner {
+        query.to_mut().fields.owner = true;
+    }
+    query
+}
+
 /// Whether sockets are sought that processes hold and no table lists. To know of an inode that no table lists it, each table
 /// has to be read to its end, so that the plan for such a query is a whole one.
-pub fn finds_unhashed(query: &SocketQuery) -> bool {
-    query.fields.owner && query.wants_unhashed()
+pub fn finds_unhashed(query: &SocketQuery, unhashed: Unhashed) -> bool {
+    let may_be = unhashed == Unhashed::Possible || !is_less_without_unhashed(query);
+    may_be && query.fields.owner && query.wants_unhashed()
+}
+
+/// Whether sockets in `state` are hashed nowhere, but for the table of ports.
+fn is_unhashed(protocol: Protocol, state: TcpState) -> bool {
+    protocol == Protocol::Tcp && matches!(state, TcpState::Close | TcpState::Bound)
 }
 
 /// What a plan asks of each table.
@@ -267,7 +300,7 @@ mod tests {
     const NONE: QueryFields = QueryFields::NONE;
 
     fn asked(condition: Condition, fields: QueryFields) -> DumpPlan {
-        DumpPlan::of(&SocketQuery { condition, fields, process: None })
+        DumpPlan::of(&SocketQuery { condition, fields, process: None }, Unhashed::Possible)
     }
 
     fn states(states: &[TcpState]) -> Condition {
@@ -360,6 +393,38 @@ mod tests {
     }
 
     #[test]
+    fn where_nothing_is_unhashed_less_is_asked_for() {
+        let with_owners = QueryFields { owner: true, ..NONE };
+        let port = Condition::Port(SocketEnd::Local, 443, 443);
+        let closed = Condition::All(vec![Condition::Protocol(Protocol::Tcp), states(&[TcpState::Close])]);
+        let hashed = STATES_ALL & !(1 << 7 | BOUND);
+        let of_ipv6 = Some(Family::Ipv6);
+        let tcp = |family| vec![(Protocol::Tcp, family, LISTENERS), (Protocol::Tcp, family, hashed ^ LISTENERS)];
+        for (condition, tcp, udp, is_less) in [
+            (Condition::Everything, tcp(None), &UDP[..], true),
+            (Condition::Family(Family::Ipv6), tcp(of_ipv6), &UDP[1..], true),
+            (closed, vec![], &[], true),
+            (port, tcp(None), &UDP, false),
+        ] {
+            for fields in [NONE, with_owners] {
+                let query = SocketQuery { condition: condition.clone(), fields, process: None };
+                let is_everything = condition == Condition::Everything;
+                let plan = DumpPlan::of(&query, Unhashed::None);
+                assert_eq!(tables(&plan), [&tcp[..], udp].concat(), "{query:?}");
+                assert!(!plan.asks_for_bound() && plan.is_whole() == is_everything, "{query:?}");
+                assert_eq!(is_less_without_unhashed(&query), is_less && !(is_everything && fields.owner), "{query:?}");
+                // A proof spares the search; without one, owners are asked for.
+                let is_sought = is_less && !is_less_without_unhashed(&query);
+                assert_eq!(finds_unhashed(&query, Unhashed::None), is_sought, "{query:?}");
+                assert_eq!(*with_search(&query, Unhashed::None), query);
+                let sought = with_search(&query, Unhashed::Possible);
+                assert_eq!(finds_unhashed(&sought, Unhashed::Possible), is_less, "{query:?}");
+                assert_eq!(sought.fields.owner, is_less || fields.owner);
+            }
+        }
+    }
+
+    #[test]
     fn a_scope_is_read_without_the_table_of_ports() {
         let scope = Scope::tcp(&[TcpState::Listen, TcpState::SynRecv, TcpState::Close]);
         let plan = DumpPlan::of_scope(scope);
@@ -374,9 +439,16 @@ mod tests {
 
         /// What the kernel passes is tried in `byte_code`; here, that the socket is asked for and passes the test of its dump.
         #[test]
-        fn no_socket_that_is_admitted_is_left_out(condition in conditions(), socket in sockets(), listeners: bool) {
-            let plan = asked(condition.clone(), QueryFields { listeners, ..NONE });
-            if condition.admits(&socket) {
+        fn no_socket_that_is_admitted_is_left_out(
+            condition in conditions(),
+            socket in sockets(),
+            listeners: bool,
+            proved: bool,
+        ) {
+            let unhashed = if proved { Unhashed::None } else { Unhashed::Possible };
+            let fields = QueryFields { listeners, ..NONE };
+            let plan = DumpPlan::of(&SocketQuery { condition: condition.clone(), fields, process: None }, unhashed);
+            if condition.admits(&socket) && !(proved && is_unhashed(socket.protocol, socket.state)) {
                 prop_assert!(plan.lists(&socket));
                 let own = bits_of(socket.state);
                 if socket.protocol == Protocol::Mptcp {

@@ -19,6 +19,7 @@ use crate::source::linux::netlink::NetlinkSocket;
 use crate::source::linux::proc_net::{self, ProcNet};
 use crate::source::linux::query::{DumpPlan, PlannedDump};
 use crate::source::linux::sock_diag::DumpRequest;
+use crate::source::linux::unhashed::Unhashed;
 
 /// One of the kernel's tables, as `/proc/net` has them.
 type KernelTable = (Protocol, Family);
@@ -128,8 +129,8 @@ impl SocketTables {
     }
 
     /// The plan for `query`. Where there may be MPTCP connections, what carries them is told only with the `tcp_info`.
-    pub fn plan(&mut self, query: &SocketQuery) -> DumpPlan {
-        let mut plan = DumpPlan::of(query);
+    pub fn plan(&mut self, query: &SocketQuery, unhashed: Unhashed) -> DumpPlan {
+        let mut plan = DumpPlan::of(query, unhashed);
         if !query.fields.tcp_info || query.process.is_some() {
             plan.may_have_subflows = self.diag.as_mut().is_some_and(Dumper::may_have_mptcp_connections);
             plan.ask_for_tcp_info(query.fields.tcp_info || plan.may_have_subflows);

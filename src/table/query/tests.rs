@@ -173,7 +173,7 @@ fn one_sample_is_asked_for_all_that_the_filter_says() {
 }
 
 #[test]
-fn owners_are_asked_for_where_only_descriptors_show_a_socket() {
+fn what_only_descriptors_show_is_wanted_without_owners_being_asked_for() {
     for (text, is_sought) in [
         ("", true),
         ("family:ipv4", true),
@@ -185,7 +185,8 @@ fn owners_are_asked_for_where_only_descriptors_show_a_socket() {
         ("proto:udp", false),
         ("raddr:10.0.0.0/8", false),
     ] {
-        assert_eq!(asked(text, QueryFields::NONE, SampleSeries::One).fields.owner, is_sought, "{text}");
+        let query = asked(text, QueryFields::NONE, SampleSeries::One);
+        assert_eq!((query.wants_unhashed(), query.fields.owner), (is_sought, false), "{text}");
     }
 }
 
@@ -209,11 +210,11 @@ fn what_left_the_tables_is_known_by_what_samples_before_told() {
     let query = asked("lport:80", QueryFields::NONE, SampleSeries::Compared);
     let left = tcp(1).local("10.0.0.1:80").build();
     let left = Socket::unhashed(left.id, (left.family, left.local), NonZeroU32::MIN, Owner::None);
-    assert!(query.condition.admits(&left) && query.fields.owner);
+    assert!(query.condition.admits(&left) && query.wants_unhashed() && !query.fields.owner);
     let elsewhere = tcp(1).local("10.0.0.1:81").build();
     assert!(!query.condition.admits(&elsewhere));
     let network = IpNetwork { addr: "10.0.0.0".parse().expect("an address"), prefix: 8 };
     let query = asked("raddr:10.0.0.0/8 proto:udp", QueryFields::NONE, SampleSeries::Compared);
-    assert!(query.condition.admits(&udp(2, 53).remote("10.0.0.9:53").build()) && !query.fields.owner);
+    assert!(query.condition.admits(&udp(2, 53).remote("10.0.0.9:53").build()) && !query.wants_unhashed());
     assert!(format!("{:?}", query.condition).contains(&format!("{network:?}")));
 }

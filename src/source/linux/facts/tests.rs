@@ -62,9 +62,9 @@ fn limits_are_numbers_and_nonsense_is_none() {
     assert_eq!(parse_number::<u8>(b"2\n"), Some(2));
     assert_eq!(parse_number::<u8>(b"256\n"), None);
     let sockstat = b"sockets: used 16\nTCP: inuse 1 orphan 12 tw 0 alloc 1 mem 255\nUDP: inuse 1 mem 9\n";
-    assert_eq!(parse_sockstat(sockstat, b"orphan"), Some(12));
-    assert_eq!(parse_sockstat(sockstat, b"mem"), Some(255));
-    assert_eq!(parse_sockstat::<u32>(b"TCP: inuse 1 orphan", b"orphan"), None);
+    assert_eq!(value_in_line(sockstat, b"TCP:", b"orphan"), Some(12));
+    assert_eq!(value_in_line(sockstat, b"TCP:", b"mem"), Some(255));
+    assert_eq!(value_in_line::<u32>(b"TCP: inuse 1 orphan", b"TCP:", b"orphan"), None);
     assert_eq!(parse_three(b"287901\t383868\t575802\n"), Some([287_901, 383_868, 575_802]));
     for bad in [&b"1 2"[..], b"1 2 3 4", b"1 x 3"] {
         assert_eq!(parse_three(bad), None, "{bad:?}");
@@ -102,7 +102,7 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(text in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = read(&text, &text);
-        let _ = parse_sockstat::<u32>(&text, b"orphan");
+        let _ = value_in_line::<u32>(&text, b"TCP:", b"orphan");
         let _ = parse_three(&text);
         let _ = parse_range(&text);
         prop_assert!(count_within(&text, RANGE) <= RANGE.len());

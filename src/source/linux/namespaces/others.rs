@@ -20,6 +20,7 @@ use crate::source::linux::intake::DumpIntake;
 use crate::source::linux::namespaces::{NamespaceLocation, Namespaces, enter};
 use crate::source::linux::netlink::Buffer;
 use crate::source::linux::tables::SocketTables;
+use crate::source::linux::unhashed::Unhashed;
 
 /// More namespaces are not shown: each costs a descriptor and four walks over the kernel's tables in every sample.
 pub const SHOWN_MAX: usize = 256;
@@ -87,7 +88,7 @@ impl OtherNamespaces {
         &mut self,
         namespaces: &Namespaces,
         now: Timestamp,
-        query: &SocketQuery,
+        (query, unhashed): (&SocketQuery, Unhashed),
         sockets: &mut Vec<Socket>,
         coverage: &mut Coverage,
     ) {
@@ -100,7 +101,7 @@ impl OtherNamespaces {
             // Apart from the others: what comes twice is sought only among those of one namespace.
             self.sockets.clear();
             let mut seen = Coverage::default();
-            let plan = window.tables.plan(query);
+            let plan = window.tables.plan(query, unhashed);
             let intake = &mut DumpIntake::all(&mut self.sockets).of_plan(Some(&plan));
             match window.tables.read_plan(&plan, DumpThreads::One, intake, &mut seen) {
                 Ok(()) => sockets.append(&mut self.sockets),
