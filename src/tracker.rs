@@ -7,10 +7,12 @@ mod ends;
 mod entry;
 mod identity;
 mod owner_memory;
+mod sample_times;
 mod traced_connections;
 mod transition_report;
 mod unhashed;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ use crate::model::time::{Timestamp, WallTime};
 use crate::tracker::ends::EndEvents;
 use crate::tracker::entry::TrackedSocket;
 use crate::tracker::identity::Directory;
+use crate::tracker::sample_times::SampleTimes;
 use crate::tracker::traced_connections::TracedConnections;
 use crate::tracker::unhashed::UnlistedSockets;
 
@@ -51,7 +54,7 @@ const STALE_MAX: usize = 512;
 #[derive(Debug, Default)]
 pub struct Tracker {
     directory: Directory,
-    generation: u32,
+    sample_times: Arc<SampleTimes>,
     seen: Option<SeenSamples>,
     /// The sockets that one sample has missed, by slot; few at any time.
     missed: FxHashMap<u32, Timestamp>,
@@ -147,6 +150,8 @@ struct SampleContext {
     at: Timestamp,
     scope: Scope,
     generation: u32,
+    /// When this sample and those before it were begun.
+    sample_times: Arc<SampleTimes>,
     first: bool,
     seen: SeenSamples,
     tolerance: Duration,
@@ -185,7 +190,7 @@ impl Tracker {
         if !entry.is_same(socket, round) {
             return SinkAnswer::Changed;
         }
-        (entry.generation, entry.seen_at) = (round.generation, round.at);
+        entry.generation = round.generation;
         self.directory.keep(slot);
         *met += 1;
         SinkAnswer::Known
@@ -242,7 +247,7 @@ impl Tracker {
                 self.directory.note_ends(slot);
             }
             let entry = self.directory.entry(slot);
-            (entry.generation, entry.seen_at) = (round.generation, round.at);
+            entry.generation = round.generation;
             self.directory.keep(slot);
             met += 1;
         }
@@ -278,7 +283,7 @@ impl Tracker {
             if !entry.is_same(&socket, round) {
                 change(entry, &socket, round, &mut self.traced, delta);
             }
-            (entry.generation, entry.seen_at) = (round.generation, round.at);
+            entry.generation = round.generation;
             self.directory.keep(slot);
             met += 1;
         }
@@ -366,7 +371,7 @@ impl Tracker {
         let stale = few.filter(|entry| may_be_stale(entry, snapshot.scope) && entry.id.cookie().is_some());
         let mut stale: Vec<_> = stale.filter(|entry| !listed.contains(&entry.id)).collect();
         if stale.len() > max {
-            stale.select_nth_unstable_by_key(max, |entry| entry.seen_at);
+            stale.select_nth_unstable_by_key(max, |entry| Reverse(self.sample_times.ago(entry.generation)));
             stale.truncate(max);
         }
         stale.into_iter().map(TrackedSocket::reference).collect()
@@ -375,12 +380,13 @@ impl Tracker {
     /// Begins to compare a sample of about `len` sockets.
     fn begin_sample(&mut self, sample: SampleSize, seen: Option<SeenSamples>) -> SampleContext {
         let SampleSize { at, took, len, scope } = sample;
-        self.generation = self.generation.wrapping_add(1);
+        let generation = Arc::make_mut(&mut self.sample_times).begin(at);
         self.directory.begin(len, scope.is_all());
         SampleContext {
             at,
             scope,
-            generation: self.generation,
+            generation,
+            sample_times: Arc::clone(&self.sample_times),
             first: seen.is_none(),
             seen: seen.unwrap_or(SeenSamples { at, scope: Scope::ALL, all_at: at, udp_at: at }),
             tolerance: tolerance(took),
@@ -447,7 +453,8 @@ impl Tracker {
                 continue;
             };
             let expired = entry.time_wait_ends().is_some_and(|end| end <= round.at);
-            let over = self.ends.is_over(entry) || (self.ends.has_ended(entry) && self.traced.is_over_for(entry));
+            let over = self.ends.is_over(entry, round)
+                || (self.ends.has_ended(entry, round) && self.traced.is_over_for(entry));
             let successor = tuple(entry).and_then(|tuple| taken.get(&tuple).copied());
             let certain = expired || over || successor.is_some();
             let means_something = round.scope.is_all() || is_bound_to_be_listed(entry, round.scope);
@@ -460,7 +467,7 @@ impl Tracker {
                 self.missed.insert(slot, round.at);
                 delta.unlisted.push(entry.id);
             } else if may_be_stale(entry, round.scope) {
-                others_at = others_at.min(entry.seen_at);
+                others_at = others_at.min(entry.seen_at(round));
             }
             self.directory.keep(slot);
         }
@@ -475,15 +482,15 @@ impl Tracker {
         let entry = self.directory.entry(slot);
         let expired = entry.time_wait_ends().filter(|&end| end <= at);
         delta.removed.push(Removed { id: entry.id, at });
-        let at = successor.map_or(at, |successor| at.min(successor.max(entry.seen_at)));
+        let at = successor.map_or(at, |successor| at.min(successor.max(entry.seen_at(round))));
         let end = expired.map_or(Since { at, basis: AgeBasis::Observed }, exactly);
         let word = self.ends.take(entry, round);
-        let (closed, begin) = match self.traced.way(entry, None) {
+        let (closed, begin) = match self.traced.way(entry, None, round) {
             Some(way) => transition_report::traced_end(closed(entry, end), &way, begin(entry), delta),
             None => (closed(entry, end), begin(entry)),
         };
         let word = word.map(|word| word.after(entry.socket()));
-        delta.transitions.push(transition_report::with_last_words(closed, entry.seen_at, begin, word));
+        delta.transitions.push(transition_report::with_last_words(closed, entry.seen_at(round), begin, word));
         self.directory.remove(slot);
     }
 }
@@ -635,11 +642,11 @@ fn change(
     connections: &mut TracedConnections,
     delta: &mut Delta,
 ) {
-    let entered = || clocks::seen_entering(socket, entry.seen_at, round.at);
+    let entered = || clocks::seen_entering(socket, entry.seen_at(round), round.at);
     if identity::is_another_connection(entry, socket) {
         let since = entered();
         let end = Since { at: since.at, basis: AgeBasis::Observed };
-        let closed = match connections.way(entry, None) {
+        let closed = match connections.way(entry, None, round) {
             Some(way) => transition_report::traced_end(closed(entry, end), &way, begin(entry), delta).0,
             None => closed(entry, end),
         };
@@ -659,7 +666,7 @@ fn change(
     } else {
         let since = entered();
         let step = entry.transition(Some(socket.state), since.at);
-        let way = connections.way(entry, Some(socket));
+        let way = connections.way(entry, Some(socket), round);
         let (reported, held) = match &way {
             Some(way) => transition_report::along(&step, way, Some(begin(entry))),
             None => (Vec::new(), Some(begin(entry))),

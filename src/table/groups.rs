@@ -645,7 +645,7 @@ impl GroupView {
             self.work = Some(GroupViewTask::Sort { fresh, next, placing });
             return false;
         }
-        self.order = placing.into_order().into_iter().map(|(_, _, index)| index).collect();
+        self.order = placing.into_order().map(|(_, _, index)| index).collect();
         if let Some(found) = fresh {
             self.found = *found;
         }

@@ -60,7 +60,7 @@ impl Reinsertion {
             }
             let others = shown.iter().filter(|index| !self.looked_at.contains(**index));
             self.merge.old = others.copied().collect();
-            self.merge.new = placing.into_order().into_iter().map(|(_, index)| index).collect();
+            self.merge.new = placing.into_order().map(|(_, index)| index).collect();
             self.merge.merged = Vec::with_capacity(self.merge.old.len() + self.merge.new.len());
             *steps = steps.saturating_sub(shown.len() / ROWS_A_STEP);
         }

@@ -44,7 +44,8 @@ pub(super) struct SlicedSort<T> {
     /// How far the runs are sorted.
     sorted: usize,
     heads: BinaryHeap<Reverse<(SortEntry<T>, usize)>>,
-    merged: Vec<T>,
+    /// The places, in the order of what is at them.
+    merged: Vec<u32>,
 }
 
 impl<T: Copy + Ord> SlicedSort<T> {
@@ -80,8 +81,9 @@ impl<T: Copy + Ord> SlicedSort<T> {
     }
 
     /// Those that were pushed, in order.
-    pub(super) fn into_order(self) -> Vec<T> {
-        self.merged
+    pub(super) fn into_order(self) -> impl Iterator<Item = T> {
+        let Self { places, merged, .. } = self;
+        merged.into_iter().map(move |at| places[at as usize].tie)
     }
 
     fn numbers(&mut self, value: &Value<'_>) -> (u8, NumericValue, u16, u32) {
@@ -142,8 +144,8 @@ impl<T: Copy + Ord> SlicedSort<T> {
         while *steps > 0 {
             let Some(mut head) = self.heads.peek_mut() else { return false };
             *steps -= 1;
-            let Reverse((place, at)) = *head;
-            self.merged.push(place.tie);
+            let Reverse((_, at)) = *head;
+            self.merged.push(u32::try_from(at).expect("2^32 values do not fit into memory"));
             let next = at + 1;
             if next % RUN_LEN == 0 || next == self.places.len() {
                 std::collections::binary_heap::PeekMut::pop(head);
@@ -229,7 +231,7 @@ mod tests {
             while !placing.advance(&mut slice.clone()) {}
             let mut expected: Vec<usize> = (0..values.len()).collect();
             expected.sort_by(|a, b| values[*a].compare(&values[*b], order).then(a.cmp(b)));
-            prop_assert_eq!(placing.into_order(), expected);
+            prop_assert_eq!(placing.into_order().collect::<Vec<_>>(), expected);
         }
     }
 }

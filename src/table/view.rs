@@ -63,7 +63,7 @@ impl View {
         let many = count > self.order.len() / MERGED_DIVISOR + MERGED_MAX;
         if many || self.changes_by_itself(names_changed) || self.is_busy() {
             let asked = self.is_arranging();
-            self.arrange(None, asked);
+            self.arrange(None, asked, touched.added.len());
             return;
         }
         let moved: Vec<_> = touched.added.iter().chain(&touched.renewed).copied().collect();
@@ -86,7 +86,7 @@ impl View {
     /// Starts to show only what `filter` passes.
     pub fn start_filter(&mut self, filter: Filter) {
         self.by.filter = filter;
-        self.arrange(None, true);
+        self.arrange(None, true, 0);
     }
 
     /// Starts to sort by `sort`.
@@ -96,7 +96,7 @@ impl View {
         let filtering = self.rearrangement.as_ref().is_some_and(|rearrangement| rearrangement.passing.is_none());
         let filtering = filtering || self.reinsertion.is_some();
         let passing = (!filtering).then(|| self.shown.clone());
-        self.arrange(passing, true);
+        self.arrange(passing, true, 0);
     }
 
     /// Shows only what `filter` passes.
@@ -126,8 +126,7 @@ impl View {
             self.rearrangement = Some(rearrangement);
             return false;
         }
-        // By reference: a list that is consumed would hand on its memory, four times as much as the order needs.
-        self.show(rearrangement.placing.into_order().iter().map(|(_, index)| *index).collect());
+        self.show(rearrangement.placing.into_order().map(|(_, index)| index).collect());
         true
     }
 
@@ -185,8 +184,9 @@ impl View {
         self.order.len() - closed.count()
     }
 
-    fn arrange(&mut self, passing: Option<RowSet>, asked: bool) {
-        let placing = SlicedSort::new(self.by.sort.order, self.order.len());
+    /// Starts to make the order anew, in which about so many `added` rows come to those that are shown.
+    fn arrange(&mut self, passing: Option<RowSet>, asked: bool, added: usize) {
+        let placing = SlicedSort::new(self.by.sort.order, self.order.len() + added);
         self.reinsertion = None;
         self.rearrangement = Some(Rearrangement { passing, next: Some(RowIndex(0)), placing, asked });
     }

@@ -163,11 +163,11 @@ impl EndEvents {
 
     /// Whether `entry`, which the sample does not list, is gone for certain: its socket was freed, and in its state
     /// nothing of a connection is left behind then.
-    pub(super) fn is_over(&self, entry: &TrackedSocket) -> bool {
+    pub(super) fn is_over(&self, entry: &TrackedSocket, round: &SampleContext) -> bool {
         use TcpState::{CloseWait, LastAck, Listen};
         let leaves_nothing = entry.protocol == Protocol::Udp || matches!(entry.state, CloseWait | LastAck | Listen);
         let is_emptied = || self.reports.get(&entry.id).is_some_and(|word| word.is_emptied);
-        self.has_ended(entry) && (leaves_nothing || is_emptied())
+        self.has_ended(entry, round) && (leaves_nothing || is_emptied())
     }
 
     /// Notes that a sample of a source without cookies does not list `entry`, whose end was not reported. If it is reported later,
@@ -179,8 +179,8 @@ impl EndEvents {
     }
 
     /// Whether the full socket of `entry` was freed after it was last seen.
-    pub(super) fn has_ended(&self, entry: &TrackedSocket) -> bool {
-        self.reports.get(&entry.id).is_some_and(|word| word.at > entry.seen_at)
+    pub(super) fn has_ended(&self, entry: &TrackedSocket, round: &SampleContext) -> bool {
+        self.reports.get(&entry.id).is_some_and(|word| word.at > entry.seen_at(round))
     }
 
     /// The final counters of `entry`, which is removed. Without any its socket may be freed later: that changes nothing then.

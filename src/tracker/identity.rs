@@ -29,7 +29,8 @@ pub(super) struct Directory {
     /// A hash of both ends of what is in each slot, or was last: to find by its ends what is seldom sought so.
     end_hashes: Vec<u32>,
     order: Vec<u32>,
-    next_order: Vec<u32>,
+    /// How many sockets the sample at hand has placed, if it is whole.
+    placed: u32,
     cursor: usize,
     /// The sockets that are not of the silent mass: those that partial samples may list.
     few: Vec<u32>,
@@ -46,6 +47,8 @@ pub(super) struct Directory {
     has_tuples: bool,
 }
 
+/// No socket is in this slot.
+const NO_SLOT: u32 = u32::MAX;
 /// In so many classes the hashes of ends are told apart before they are looked for one by one.
 const FILTER_LEN: usize = 1 << 16;
 
@@ -69,9 +72,8 @@ impl Directory {
             return;
         }
         self.cursor = 0;
-        self.next_order.clear();
+        self.placed = 0;
         let new = len.saturating_sub(self.order.len());
-        self.next_order.reserve(len);
         let added = new.saturating_sub(self.free.len());
         self.entries.reserve(added);
         self.end_hashes.reserve(added);
@@ -170,12 +172,29 @@ impl Directory {
         }
     }
 
-    /// Puts `slot` at the end of the order.
+    /// Puts `slot` at the end of the order: of the next one, if the sample is whole.
     fn place(&mut self, slot: u32) {
-        let order = if self.whole { &mut self.next_order } else { &mut self.order };
-        let position = u32::try_from(order.len()).unwrap_or(u32::MAX);
-        order.push(slot);
+        let position = if self.whole {
+            self.placed += 1;
+            self.placed - 1
+        } else {
+            self.order.push(slot);
+            u32::try_from(self.order.len() - 1).unwrap_or(u32::MAX)
+        };
         self.entry(slot).position = position;
+    }
+
+    /// The order in which the sample at hand, a whole one, has placed the sockets. Each is placed or removed by now.
+    fn renew_order(&mut self) {
+        debug_assert_eq!(self.placed as usize, self.len());
+        self.order.clear();
+        self.order.resize(self.placed as usize, NO_SLOT);
+        for (slot, entry) in (0..).zip(&self.entries) {
+            let Some(entry) = entry else { continue };
+            if let Some(place) = self.order.get_mut(entry.position as usize) {
+                *place = slot;
+            }
+        }
     }
 
     /// Tracks a socket that is new.
@@ -220,19 +239,18 @@ impl Directory {
     pub(super) fn finish(&mut self) {
         std::mem::swap(&mut self.few, &mut self.next_few);
         if self.whole {
-            std::mem::swap(&mut self.order, &mut self.next_order);
+            self.renew_order();
             self.free.append(&mut self.to_free);
         }
     }
 
     /// What it holds.
-    pub(super) fn table_sizes(&self) -> [TableSize; 8] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 7] {
         [
             TableSize::by("tracked sockets", &self.entries),
             TableSize::by("hashes of their ends", &self.end_hashes),
             TableSize::by("places of sockets", &self.places),
             TableSize::by("order", &self.order),
-            TableSize::by("next order", &self.next_order),
             TableSize::by("few", &self.few),
             TableSize::by("next few", &self.next_few),
             TableSize::by("tuples", &self.tuples),

@@ -188,16 +188,22 @@ impl TracedConnections {
     }
 
     /// How a tracked connection came from where it was to what `now` shows of it; to its end if that is `None`.
-    pub(super) fn way(&mut self, entry: &TrackedSocket, now: Option<&Socket>) -> Option<TracedPath> {
+    pub(super) fn way(
+        &mut self,
+        entry: &TrackedSocket,
+        now: Option<&Socket>,
+        round: &SampleContext,
+    ) -> Option<TracedPath> {
+        let seen_at = entry.seen_at(round);
         let connections = self.at(place_of(entry.socket())?, entry.id.netns())?;
         let nth = connections.into_iter().find(|nth| {
             let connection = &self.pending[*nth];
             connection.hops.iter().any(|hop| hop.from == entry.state)
-                && !(connection.begun && connection.is_whole_since(entry))
+                && !(connection.begun && connection.is_whole_since(entry, seen_at))
         })?;
         let begin = self.pending[nth].hops.iter().position(|hop| hop.from == entry.state)?;
         let way = self.follow(nth, begin, now)?;
-        way.hops.iter().all(|hop| hop.at >= entry.seen_at).then_some(way)
+        way.hops.iter().all(|hop| hop.at >= seen_at).then_some(way)
     }
 
     /// How the connection of `socket`, which no sample has listed before, came to be what it is.
@@ -386,8 +392,8 @@ impl TracedConnection {
         !matches!(self.last().from, FinWait1 | FinWait2 | Closing)
     }
 
-    /// Whether all of it happened after `entry` was last seen: then it is another connection's.
-    fn is_whole_since(&self, entry: &TrackedSocket) -> bool {
-        self.first().at > entry.seen_at && self.first().to != entry.state
+    /// Whether all of it happened after `entry` was last seen, at `seen_at`: then it is another connection's.
+    fn is_whole_since(&self, entry: &TrackedSocket, seen_at: Timestamp) -> bool {
+        self.first().at > seen_at && self.first().to != entry.state
     }
 }

@@ -54,15 +54,16 @@ fn fitting(mut parts: Vec<HeaderPart>, width: u16) -> Vec<HeaderPart> {
 fn facts(app: &App) -> Vec<HeaderPart> {
     let counts = app.store.rows().counts();
     let sockets = counts.total();
-    let mut parts = vec![
-        (app.store.source().host.to_string(), Role::Strong),
-        (units::counted(u64::from(sockets), "socket"), Role::Text),
-        (app.store.source().kind.name().to_owned(), Role::Dim),
-        (sample_intervals(app), Role::Dim),
-    ];
-    if app.processes > 0 {
-        parts.insert(2, (units::counted(app.processes as u64, "process"), Role::Text));
+    let mut parts = vec![(app.store.source().host.to_string(), Role::Strong)];
+    // Before the first sample is in, none have been counted.
+    if !app.store.history().samples().is_empty() {
+        parts.push((units::counted(u64::from(sockets), "socket"), Role::Text));
     }
+    if app.processes > 0 {
+        parts.push((units::counted(app.processes as u64, "process"), Role::Text));
+    }
+    parts.push((app.store.source().kind.name().to_owned(), Role::Dim));
+    parts.push((sample_intervals(app), Role::Dim));
     // Neither connections nor listeners: no line of the histogram counts them.
     if counts.of(TcpState::Bound) > 0 {
         parts.push((format!("{} bound", units::count(counts.of(TcpState::Bound).into())), Role::Dim));

@@ -347,7 +347,8 @@ fn a_terminal_that_is_too_small_says_so() {
 fn before_the_first_sample_the_screen_says_what_it_waits_for() {
     let mut app = app((80, 24));
     app = App::new(app.config);
-    assert!(screen(&app).contains("taking the first sample…"));
+    let shown = screen(&app);
+    assert!(shown.contains("taking the first sample…") && !shown.contains("0 sockets"), "{shown}");
     app.turn(Msg::SourceFailed("no netlink here; try --source procfs".into()));
     let text = screen(&app);
     assert!(text.contains("no sample could be taken yet") && text.contains("try --source procfs"), "{text}");

@@ -138,7 +138,8 @@ impl Owners {
         let inode = |socket: &Socket| socket.inode.map_or(0, std::num::NonZeroU32::get);
         let asked: Vec<&Socket> =
             pending.filter(|socket| wanted.contains(&inode(socket))).take(questions_max).collect();
-        self.unanswered.clone_from(wanted);
+        // As large as what is in it: `wanted` has the room that all had, before they were found.
+        self.unanswered = wanted.iter().copied().collect();
         for (socket, is_held) in asked.iter().zip(held(&asked)) {
             if is_held.is_some() {
                 self.unanswered.remove(&inode(socket));
