@@ -45,4 +45,5 @@ mod sources;
 mod split_dump;
 mod tracked_source;
 mod transitions;
+mod unhashed;
 mod units;
