@@ -11,6 +11,7 @@ pub mod event_listener;
 pub mod executables;
 pub mod facts;
 mod fields;
+mod held;
 pub mod intake;
 pub mod interfaces;
 pub mod kernel_features;
@@ -58,6 +59,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice};
 use self::dumper::DumpThreads;
 use self::event_listener::EventListener;
 use self::facts::FactsReader;
+use self::held::HeldDump;
 use self::intake::DumpIntake;
 use self::kernel_features::KernelFeatures;
 use self::names::{NameInputs, NameReader};
@@ -90,9 +92,6 @@ use crate::source::{Pace, Source, SourceError, clock};
 /// A partial sample is of our own namespace and says nothing of others. So when those are wanted no more, so many full
 /// samples come first: the tracker takes a socket for gone when a second one does not list it.
 const FULL_AFTER_OTHERS: u8 = 2;
-
-/// To look for one socket takes as long as to have the `tcp_info` of so many told in a dump.
-const LOOK_UP_PRICE: usize = 16;
 
 /// The first sample takes memory for at most so many sockets before it knows that there are that many.
 const EXPECTED_MAX: usize = 1_000_000;
@@ -389,14 +388,14 @@ impl LinuxSource {
         drop(proof);
         self.full_due = if needs.all_namespaces { FULL_AFTER_OTHERS } else { self.full_due.saturating_sub(1) };
         let query = query::with_search(&needs.query, unhashed);
-        let ReadTables { compared, lists_all, lists_held } = read;
+        let ReadTables { compared, lists_all, held } = read;
         if query.fields.owner {
             self.find_owners(&query, lists_all, compared.as_ref(), snapshot);
         }
         if query::finds_unhashed(&query, unhashed) {
-            self.look_for_unlisted(needs, first.is_some(), compared.as_ref(), snapshot);
+            self.look_for_unlisted(needs, first.is_some(), (compared.as_ref(), held.as_ref()), snapshot);
         }
-        let known = compared.filter(|_| !lists_held).map_or(0, |compared| compared.known.len());
+        let known = compared.map_or(0, |compared| compared.known.len());
         snapshot.coverage.sockets = u32::try_from(snapshot.sockets.len().saturating_add(known)).unwrap_or(u32::MAX);
         self.complete_units(needs, snapshot);
         snapshot.names = self.read_names(needs, snapshot);
@@ -422,11 +421,14 @@ impl LinuxSource {
         let mut plan = self.tables.plan(query, unhashed);
         let held = self.held_by_wanted(query, &plan, snapshot);
         let compared = match &held {
-            Some(held) => Some(self.dump_held(&mut plan, held, first, query, snapshot)?),
+            Some(held) => self.dump_held(&mut plan, held, first, snapshot).map(|()| None)?,
             None => self.dump_all(&plan, query.fields.owner, first, sink, snapshot)?,
         };
+        if query.fields.users {
+            self.names.ask_for_users(&snapshot.sockets);
+        }
         self.read_other_namespaces(needs, unhashed, snapshot);
-        Ok(ReadTables { compared, lists_all: plan.is_whole() && held.is_none(), lists_held: held.is_some() })
+        Ok(ReadTables { compared, lists_all: plan.is_whole() && held.is_none(), held })
     }
 
     /// Dumps our own tables; the first time as fast as it goes. Where `sink` remembers a sample of all sockets and their owners
@@ -462,29 +464,18 @@ impl LinuxSource {
         self.owners.held_by(test, moment(snapshot)).ok()
     }
 
-    /// Dumps the sockets with the inodes `held`; what others there are is in the comparison. Where the kernel tells many more
-    /// sockets than are wanted, it tells no `tcp_info` of them: each of those that are wanted is looked for.
+    /// Dumps the sockets with the inodes `held`.
     fn dump_held(
         &mut self,
         plan: &mut DumpPlan,
         held: &FxHashSet<u32>,
         first: Option<FirstSample>,
-        query: &SocketQuery,
         snapshot: &mut Snapshot,
-    ) -> Result<DumpComparison, SourceError> {
+    ) -> Result<(), SourceError> {
+        let (tables, owners, threads) = (&mut self.tables, &self.owners, threads_for(first));
         let expected = first.map_or_else(expected_sockets, |first| first.expected);
-        let completes = query.fields.tcp_info && held.len().saturating_mul(LOOK_UP_PRICE) < expected;
-        if completes {
-            plan.ask_for_tcp_info(false);
-        }
-        let (sockets, coverage) = (&mut snapshot.sockets, &mut snapshot.coverage);
-        let mut intake = DumpIntake::all(sockets).of_plan(Some(plan)).of_held(Some(held));
-        self.tables.read_plan(plan, threads_for(first), &mut intake, coverage)?;
-        let known = intake.into_known();
-        if completes {
-            self.tables.complete(&mut snapshot.sockets);
-        }
-        Ok(DumpComparison { rechecked: Ok(()), known })
+        let mut dump = HeldDump { tables, owners, held, threads, expected, guess_min: held::GUESS_MIN };
+        dump.read(plan, &mut snapshot.sockets, &mut snapshot.coverage)
     }
 
     /// Fills in whose the sockets are. Where the sample does not list all of them, what is known of others stays known.
@@ -594,12 +585,12 @@ impl LinuxSource {
         attribute(&mut self.owners, AttributionContext { now, own, some_invisible, held })
     }
 
-    /// Adds the sockets that processes hold and no table lists.
+    /// Adds the sockets that processes hold and no table lists. `held` are the inodes of those that are looked at, if not all.
     fn look_for_unlisted(
         &mut self,
         needs: &Needs,
         is_first: bool,
-        compared: Option<&DumpComparison>,
+        (compared, held): (Option<&DumpComparison>, Option<&FxHashSet<u32>>),
         snapshot: &mut Snapshot,
     ) {
         let (namespaces, other_namespaces) = (&self.namespaces, &self.other_namespaces);
@@ -610,7 +601,7 @@ impl LinuxSource {
         };
         // What is not known may be.
         let may_be_others = snapshot.coverage.other_namespaces > 0 || !needs.query.fields.namespaces;
-        let context = UnlistedContext { now: snapshot.at, shown: &shown, others: may_be_others };
+        let context = UnlistedContext { now: snapshot.at, shown: &shown, others: may_be_others, held };
         self.owners.look_for_unlisted(&snapshot.sockets, compared, &context);
         if !needs.query.fields.namespaces && (self.owners.is_undecided() || self.owners.unplaced() > 0) {
             self.count_other_namespaces(needs, snapshot);
@@ -723,8 +714,8 @@ struct ReadTables {
     compared: Option<DumpComparison>,
     /// Every socket that there is is listed, or known.
     lists_all: bool,
-    /// Only those that some processes hold are listed.
-    lists_held: bool,
+    /// The inodes of the sockets that the processes hold which are asked for: only those are listed. `None` where all are.
+    held: Option<FxHashSet<u32>>,
 }
 
 /// By how many threads a sample is read.

@@ -115,6 +115,12 @@ impl Users {
     /// Wants the names of the users of `sockets` and of their processes from now on, and waits for them a moment: at most
     /// `wait`, where that is longer than the moment of any sample. Answers which state of [`Self::names`] that is.
     pub fn want(&mut self, sockets: &[Socket], wait: Duration) -> u64 {
+        self.ask_for(sockets);
+        self.wait(Instant::now() + wait.max(WAIT))
+    }
+
+    /// Wants the names of the users of `sockets` and of their processes from now on, and does not wait for them.
+    pub fn ask_for(&mut self, sockets: &[Socket]) {
         let is_wanted = {
             let mut state = self.shared.lock();
             let mut last = None;
@@ -133,7 +139,6 @@ impl Users {
             self.start();
             self.shared.changed.notify_all();
         }
-        self.wait(Instant::now() + wait.max(WAIT))
     }
 
     /// The names that are known.

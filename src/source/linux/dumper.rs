@@ -189,6 +189,17 @@ impl Dumper {
         Ok(DumpAnswer::Given)
     }
 
+    /// About so many of the first sockets that `planned` asks for; none where the kernel does not answer.
+    pub fn first_of(&mut self, planned: &PlannedDump, most: u32) -> Vec<Socket> {
+        let mut first = Vec::new();
+        if self.refusal(planned).is_none() {
+            let filter = ByteCode::of(&planned.test, self.filters);
+            let request = planned.request(filter.as_ref());
+            self.decoder.dump_at_most(&mut self.connection, request, most, |socket| first.push(socket));
+        }
+        first
+    }
+
     /// Why the kernel is not asked for what `planned` asks for, if it refused that before.
     fn refusal(&self, planned: &PlannedDump) -> Option<Errno> {
         let is_of = |(protocol, family): (Protocol, Family)| {
@@ -281,11 +292,10 @@ impl Dumper {
         let (plan, held) = (intake.plan(), intake.held());
         let upper = || {
             let mut intake = DumpIntake::all(&mut others).of_plan(plan).of_held(held);
-            let exchange = dump(decoder, second, above, &mut intake);
-            (exchange, intake.into_known())
+            dump(decoder, second, above, &mut intake)
         };
-        let (lower, (upper, unlisted)) = threads::both(|| dump(decoder, connection, below, intake), upper);
-        intake.append(&mut others, unlisted);
+        let (lower, upper) = threads::both(|| dump(decoder, connection, below, intake), upper);
+        intake.append(&mut others);
         lower.and(upper)
     }
 

@@ -22,25 +22,9 @@ pub struct DumpIntake<'a> {
     pub sockets: &'a mut Vec<Socket>,
     /// Which of them; `None` for all.
     plan: Option<&'a DumpPlan>,
-    held: Option<SocketsOfProcesses<'a>>,
+    /// The inodes of the sockets that are listed; `None` for all.
+    held: Option<&'a FxHashSet<u32>>,
     comparison: Option<Comparison<'a>>,
-}
-
-/// The sockets that some processes hold, by their inodes.
-struct SocketsOfProcesses<'a> {
-    inodes: &'a FxHashSet<u32>,
-    /// The inodes of the sockets that none of them holds.
-    others: Vec<u32>,
-}
-
-impl SocketsOfProcesses<'_> {
-    fn has(&mut self, inode: u32) -> bool {
-        let is_held = self.inodes.contains(&inode);
-        if !is_held && inode != 0 {
-            self.others.push(inode);
-        }
-        is_held
-    }
 }
 
 /// What a socket is compared with while it is dumped.
@@ -68,18 +52,18 @@ impl<'a> DumpIntake<'a> {
     /// Lists only sockets with one of these inodes; those without an inode are held by nobody.
     #[must_use]
     pub fn of_held(self, inodes: Option<&'a FxHashSet<u32>>) -> Self {
-        Self { held: inodes.map(|inodes| SocketsOfProcesses { inodes, others: Vec::new() }), ..self }
+        Self { held: inodes, ..self }
     }
 
     /// The inodes of which sockets are listed, if not all.
-    pub fn held(&self) -> Option<&'a FxHashSet<u32>> {
-        self.held.as_ref().map(|held| held.inodes)
+    pub const fn held(&self) -> Option<&'a FxHashSet<u32>> {
+        self.held
     }
 
     /// Whether the socket with this inode need not be decoded.
     #[inline]
-    pub fn skips(&mut self, inode: Option<u32>) -> bool {
-        self.held.as_mut().is_some_and(|held| inode.is_some_and(|inode| !held.has(inode)))
+    pub fn skips(&self, inode: Option<u32>) -> bool {
+        self.held.is_some_and(|held| inode.is_some_and(|inode| !held.contains(&inode)))
     }
 
     /// Which sockets are listed, if not all.
@@ -109,11 +93,8 @@ impl<'a> DumpIntake<'a> {
         }
     }
 
-    /// Takes in all of `sockets`, which another intake of this kind has listed, and the inodes that it has left out.
-    pub fn append(&mut self, sockets: &mut Vec<Socket>, mut others: Vec<u32>) {
-        if let Some(held) = &mut self.held {
-            held.others.append(&mut others);
-        }
+    /// Takes in all of `sockets`, which another intake of this kind has listed.
+    pub fn append(&mut self, sockets: &mut Vec<Socket>) {
         if self.comparison.is_some() {
             sockets.drain(..).for_each(|socket| self.push(socket));
         } else {
@@ -134,10 +115,9 @@ impl<'a> DumpIntake<'a> {
         }
     }
 
-    /// The inodes of the sockets that there are and that are not listed: those that were known, or not held.
+    /// The inodes of the sockets that there are and that are not listed, as they were known.
     pub fn into_known(self) -> Vec<u32> {
-        let known = self.comparison.map(|comparison| comparison.known);
-        known.or(self.held.map(|held| held.others)).unwrap_or_default()
+        self.comparison.map(|comparison| comparison.known).unwrap_or_default()
     }
 }
 

@@ -87,6 +87,11 @@ impl NameReader {
         Arc::clone(&self.names)
     }
 
+    /// Has the users of `sockets` asked for, so that their names come while something else is read.
+    pub fn ask_for_users(&mut self, sockets: &[Socket]) {
+        self.users.ask_for(sockets);
+    }
+
     /// Whether the interface that `socket` is bound to, if any, has its name.
     fn knows_interface(&self, socket: &Socket) -> bool {
         let key = |index: NonZeroU32| (socket.id.netns(), index.get());

@@ -72,6 +72,9 @@ pub const BOUND: u32 = 1 << 13;
 /// `TCPF_LISTEN` (`include/net/tcp_states.h`).
 pub const LISTENERS: u32 = 1 << 10;
 
+/// `TCPF_TIME_WAIT` and `TCPF_NEW_SYN_RECV` (`include/net/tcp_states.h`): mini-sockets, which no process holds.
+pub const WITHOUT_INODE: u32 = 1 << 6 | 1 << 12;
+
 /// Which sockets to dump. One dump is one walk over the kernel's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DumpRequest<'a> {

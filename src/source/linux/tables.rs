@@ -138,6 +138,11 @@ impl SocketTables {
         plan
     }
 
+    /// About so many of the first sockets that `planned` asks for; none where the kernel does not answer.
+    pub fn first_of(&mut self, planned: &PlannedDump, most: u32) -> Vec<Socket> {
+        self.diag.as_mut().map(|diag| diag.first_of(planned, most)).unwrap_or_default()
+    }
+
     /// Completes `sockets`, which were dumped without it, by their `tcp_info`.
     pub fn complete(&mut self, sockets: &mut [Socket]) {
         if let Some(diag) = &mut self.diag {

@@ -29,7 +29,7 @@ use crate::source::linux::processes::ClockReading;
 /// A process with at most so many descriptors is looked through.
 const SMALL_MAX: u64 = 512;
 /// Processes that have at least so many descriptors together are looked through on two threads, if that can be.
-const WIDE_WALK_MIN: u64 = 4_000;
+const WIDE_WALK_MIN: u64 = 500;
 /// Of so many processes, the largest ones, single descriptors are read; all others are looked through.
 const GIANTS_MAX: usize = 128;
 /// Sockets are sought by their inodes as long as this many reads are made, and [`READS_PER_HIT`] for each one found.
@@ -339,13 +339,29 @@ impl Owners {
         if self.listed_at != Some(now.at) {
             self.list(now)?;
         }
-        let pids: Vec<u32> = self.entries.iter().map(|entry| entry.pid).collect();
-        let mut held = FxHashSet::default();
-        for pid in pids {
-            if self.may_hold(pid, test, now)? {
-                held.extend(self.walk(pid, now)?);
-                held.extend(self.search_tables_of(pid, now));
+        let mut pids: Vec<u32> = self.entries.iter().map(|entry| entry.pid).collect();
+        let mut failed = Ok(());
+        pids.retain(|pid| match self.may_hold(*pid, test, now) {
+            Ok(may_hold) => may_hold,
+            Err(error) => {
+                failed = Err(error);
+                false
             }
+        });
+        failed?;
+        let mut held = FxHashSet::default();
+        let hint = |pid: &u32| self.proc.fd_hint(*pid).map_or(0, |hint| hint.count);
+        if pids.iter().map(hint).sum::<u64>() >= WIDE_WALK_MIN {
+            for pids in pids.chunks(WIDE_SEARCH_STEP) {
+                held.extend(self.walk_all(pids, now)?);
+            }
+        } else {
+            for pid in &pids {
+                held.extend(self.walk(*pid, now)?);
+            }
+        }
+        for pid in pids {
+            held.extend(self.search_tables_of(pid, now));
         }
         Ok(held)
     }

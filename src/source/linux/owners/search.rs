@@ -16,7 +16,7 @@ const SEARCH_FREE: Duration = Duration::from_millis(20);
 /// After a long search the next one waits for this many times what it took: at most a fifth of a core while sockets come and go.
 const SEARCH_DUTY: u32 = 4;
 /// A search for at least this many sockets takes two threads, if it can.
-const WIDE_SEARCH_MIN: usize = 4_000;
+const WIDE_SEARCH_MIN: usize = 500;
 /// A wide search takes so many processes at a time, as each is kept open meanwhile.
 pub(super) const WIDE_SEARCH_STEP: usize = 128;
 /// Of at most so many sockets the kernel is asked whether they are still there, before a search takes in processes

@@ -32,6 +32,8 @@ const FIRST_BUDGET: Duration = Duration::from_millis(30);
 const BUDGET: Duration = Duration::from_millis(3);
 /// Everything is compared again after this time, whatever has changed.
 const LOOK_AFTER: Duration = Duration::from_secs(30);
+/// Of at most so many sockets it is asked at once what they are: some 2 ms.
+const KINDS_ASKED_MAX: usize = 512;
 /// More sockets of one process are counted and not listed.
 const ROWS_OF_PROCESS_MAX: u32 = 10_000;
 /// More such sockets of all processes together are counted and not listed.
@@ -113,6 +115,8 @@ pub struct UnlistedContext<'a> {
     pub shown: &'a dyn Fn(u32) -> Option<NetnsId>,
     /// Other network namespaces exist that this sample does not list.
     pub others: bool,
+    /// The inodes of the sockets that are looked at; `None` for all.
+    pub held: Option<&'a FxHashSet<u32>>,
 }
 
 impl Owners {
@@ -148,6 +152,9 @@ impl Owners {
             let mut shown = None;
             let (mut tcp, mut of_udp) = (0, 0);
             for socket in held {
+                if context.held.is_some_and(|held| !held.contains(&socket.inode)) {
+                    continue;
+                }
                 if listed.contains(&socket.inode) {
                     *(if udp.contains(&socket.inode) { &mut of_udp } else { &mut tcp }) += 1;
                     continue;
@@ -173,6 +180,24 @@ impl Owners {
         unlisted.known.retain(|_, known| known.round == round);
         self.unlisted = unlisted;
         self.count_kinds();
+    }
+
+    /// Whether one of the sockets `inodes` may be of TCP, and so in its table. What they are is asked by their descriptors in the
+    /// processes that were looked through; it is not known of one that is in none of them, and of any of very many.
+    pub fn may_be_tcp(&self, inodes: &FxHashSet<u32>) -> bool {
+        if inodes.len() > KINDS_ASKED_MAX {
+            return true;
+        }
+        let mut left = inodes.clone();
+        for (pid, held) in &self.descriptors {
+            for socket in held.iter().filter(|socket| inodes.contains(&socket.inode)) {
+                let is_asked = left.remove(&socket.inode);
+                if is_asked && matches!(self.kind_of(*pid, *socket), UnlistedKind::Tcp(_) | UnlistedKind::Unknown) {
+                    return true;
+                }
+            }
+        }
+        !left.is_empty()
     }
 
     /// Whether one more look decides of some sockets whether they are in `CLOSE`.
