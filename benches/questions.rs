@@ -56,12 +56,14 @@ fn measure(size: u32, rounds: usize, chosen: &[String]) -> Rows {
     let questions = wanted(rows::leaked_by_one(&load, size));
     ask_all(&questions, rounds, &mut rows, || {});
     drop(load);
-    let questions = wanted(rows::spread_over_all());
-    if !questions.is_empty() {
+    let [in_gaps, raised] = [rows::spread_over_all(), rows::raised_listeners()].map(wanted);
+    if !in_gaps.is_empty() || !raised.is_empty() {
         let mut load = gather(size);
         load.half_close(size / FEW_DIVISOR, None);
+        load.put_listeners_in_gaps();
+        ask_all(&in_gaps, rounds, &mut rows, || {});
         load.raise_listeners();
-        ask_all(&questions, rounds, &mut rows, || {});
+        ask_all(&raised, rounds, &mut rows, || {});
     }
     let questions = wanted(rows::time_wait());
     if !questions.is_empty() {

@@ -78,10 +78,15 @@ pub fn leaked_by_one(load: &SocketLoad, size: u32) -> Vec<Question> {
     questions
 }
 
-/// What is asked where every process leaks `CLOSE_WAIT` sockets and every listener has a high descriptor.
+/// What is asked where every process leaks `CLOSE_WAIT` sockets and every listener has a descriptor among its connections.
 pub fn spread_over_all() -> Vec<Question> {
     // The last descriptor that is looked for is found near the end, wherever the search begins.
-    vec![close_wait_with_owners("spread over all processes", f64::INFINITY), ports("high descriptors")]
+    vec![close_wait_with_owners("spread over all processes", f64::INFINITY), ports("listeners among connections")]
+}
+
+/// What is asked where every listener has the highest descriptor of its process.
+pub fn raised_listeners() -> Vec<Question> {
+    vec![ports("high descriptors")]
 }
 
 /// What is asked where thousands of sockets are in `TIME_WAIT`.

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
@@ -80,15 +81,18 @@ enum HolderCommand {
     OpenIpv6,
     /// Of so many connections, evenly chosen, shut down the client's end: its server's is in `CLOSE_WAIT` from then on.
     HalfClose,
+    /// Give the listener the lowest free descriptor: after connections over IPv6, the one among theirs that their listener had.
+    PutListenerInGap,
     /// Give the listener the highest descriptor.
     RaiseListener,
 }
 
 impl HolderCommand {
-    const ALL: [(&str, Self); 4] = [
+    const ALL: [(&str, Self); 5] = [
         ("open", Self::Open),
         ("open-ipv6", Self::OpenIpv6),
         ("half-close", Self::HalfClose),
+        ("put-listener-in-gap", Self::PutListenerInGap),
         ("raise-listener", Self::RaiseListener),
     ];
 
@@ -126,11 +130,18 @@ impl Holder {
                 open_pairs(&listener, count, &mut self.pairs_ipv6);
             }
             HolderCommand::HalfClose => self.half_close(count),
+            HolderCommand::PutListenerInGap => self.move_listener(0),
             HolderCommand::RaiseListener => {
-                // The lowest free descriptor is the one behind all others.
-                self.listener = self.listener.try_clone().expect("a descriptor more");
+                let ends = self.pairs.iter().chain(&self.pairs_ipv6).flat_map(|(client, server)| [client, server]);
+                self.move_listener(ends.map(AsRawFd::as_raw_fd).max().unwrap_or(0));
             }
         }
+    }
+
+    /// Gives the listener the lowest free descriptor from `least` on.
+    fn move_listener(&mut self, least: i32) {
+        let moved = rustix::io::fcntl_dupfd_cloexec(&self.listener, least).expect("a descriptor more");
+        self.listener = TcpListener::from(moved);
     }
 
     fn half_close(&mut self, count: usize) {
@@ -223,7 +234,12 @@ impl SocketLoad {
         self.tell(HolderCommand::HalfClose, shares);
     }
 
-    /// Gives the listener of each holder the highest of its descriptors; before, it has one of the lowest.
+    /// Gives the listener of each holder a descriptor among those of its connections over IPv6; before, it has one of the lowest.
+    pub fn put_listeners_in_gaps(&mut self) {
+        self.tell(HolderCommand::PutListenerInGap, vec![1; self.holders.len()]);
+    }
+
+    /// Gives the listener of each holder the highest of its descriptors.
     pub fn raise_listeners(&mut self) {
         self.tell(HolderCommand::RaiseListener, vec![1; self.holders.len()]);
     }
