@@ -11,6 +11,7 @@ use crate::model::tcp_state::TcpState;
 use crate::model::testing::tcp;
 use crate::source::clock;
 use crate::source::linux::processes::ClockReading;
+use crate::source::linux::unhashed::Unhashed;
 
 fn connection(cookie: u64, inode: u32, (local, remote): (u16, u16), cgroup: u64) -> Socket {
     let socket = tcp(cookie).local(&format!("10.0.0.1:{local}")).remote(&format!("10.0.0.2:{remote}")).build();
@@ -69,7 +70,7 @@ impl Connections {
     }
 
     fn inodes(&self) -> impl Iterator<Item = u32> {
-        self.ends.iter().map(|end| inode_of(end)).chain([inode_of(&self.listener)])
+        self.ends.iter().map(inode_of).chain([inode_of(&self.listener)])
     }
 }
 
@@ -92,7 +93,7 @@ fn found(held: &FxHashSet<u32>, guess_min: usize, fields: QueryFields) -> (BTree
     let owners = owners();
     let threads = DumpThreads::One;
     let mut dump = HeldDump { tables: &mut tables, owners: &owners, held, threads, expected: 100_000, guess_min };
-    let mut plan = DumpPlan::of(&SocketQuery { fields, ..SocketQuery::default() });
+    let mut plan = DumpPlan::of(&SocketQuery { fields, ..SocketQuery::default() }, Unhashed::Possible);
     assert_eq!(dump.guess(&plan).is_some(), guess_min == 0, "they have a port that others have not");
     let mut sockets = Vec::new();
     dump.read(&mut plan, &mut sockets, &mut Coverage::default()).expect("sock_diag");
