@@ -51,7 +51,7 @@ pub struct HeldDump<'a> {
 
 /// What a held socket has in common with others, and the kernel can test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Mark {
+enum CommonMark {
     Cgroup(NonZeroU64),
     LocalPort(u16),
     RemotePort(u16),
@@ -125,11 +125,11 @@ impl HeldDump<'_> {
         let states = planned.states & !(sock_diag::BOUND | sock_diag::WITHOUT_INODE);
         let planned = PlannedDump { states, tcp_info: false, ..planned.clone() };
         let first = self.tables.first_of(&planned, FIRST_LEN);
-        Some(KernelTest::any(common_marks(&first, self.held)?.into_iter().map(Mark::test)))
+        Some(KernelTest::any(common_marks(&first, self.held)?.into_iter().map(CommonMark::test)))
     }
 }
 
-impl Mark {
+impl CommonMark {
     fn of(socket: &Socket) -> impl Iterator<Item = Self> {
         let ports = [Self::LocalPort(socket.local.port), Self::RemotePort(socket.remote.port)];
         socket.cgroup.map(Self::Cgroup).into_iter().chain(ports)
@@ -145,7 +145,7 @@ impl Mark {
 }
 
 /// Marks of which each of the `held` ones among `first` has one, and at most half of the others; `None` where there are none.
-fn common_marks(first: &[Socket], held: &FxHashSet<u32>) -> Option<Vec<Mark>> {
+fn common_marks(first: &[Socket], held: &FxHashSet<u32>) -> Option<Vec<CommonMark>> {
     let is_held = |socket: &&Socket| inode(socket).is_some_and(|inode| held.contains(&inode));
     let (mut left, others): (Vec<&Socket>, Vec<&Socket>) = first.iter().partition(is_held);
     if left.len() < HELD_MIN {
@@ -154,21 +154,22 @@ fn common_marks(first: &[Socket], held: &FxHashSet<u32>) -> Option<Vec<Mark>> {
     let (of_others, mut marks) = (tally(&others), Vec::new());
     while !left.is_empty() && marks.len() < MARKS_MAX {
         let of_left = tally(&left);
-        let others_with = |mark: &Mark| of_others.get(mark).copied().unwrap_or(0);
+        let others_with = |mark: &CommonMark| of_others.get(mark).copied().unwrap_or(0);
         // By how much it is more frequent among them than among the others.
-        let gain = |(mark, count): (&Mark, &i64)| (count * length(&others) - others_with(mark) * length(&left), *mark);
+        let gain =
+            |(mark, count): (&CommonMark, &i64)| (count * length(&others) - others_with(mark) * length(&left), *mark);
         let (_, mark) = of_left.iter().map(gain).max().filter(|(gain, _)| *gain > 0)?;
-        left.retain(|socket| !Mark::of(socket).any(|of_socket| of_socket == mark));
+        left.retain(|socket| !CommonMark::of(socket).any(|of_socket| of_socket == mark));
         marks.push(mark);
     }
-    let has_one = |socket: &&&Socket| Mark::of(socket).any(|mark| marks.contains(&mark));
+    let has_one = |socket: &&&Socket| CommonMark::of(socket).any(|mark| marks.contains(&mark));
     let is_selective = others.iter().filter(has_one).count() <= others.len() / 2;
     (left.is_empty() && is_selective).then_some(marks)
 }
 
-fn tally(sockets: &[&Socket]) -> FxHashMap<Mark, i64> {
+fn tally(sockets: &[&Socket]) -> FxHashMap<CommonMark, i64> {
     let mut tally = FxHashMap::default();
-    for mark in sockets.iter().flat_map(|socket| Mark::of(socket)) {
+    for mark in sockets.iter().flat_map(|socket| CommonMark::of(socket)) {
         *tally.entry(mark).or_default() += 1;
     }
     tally

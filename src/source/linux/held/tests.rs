@@ -1,3 +1,5 @@
+//! What of a sample is guessed, and that a guess changes no answer: with sockets of this process.
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -19,7 +21,7 @@ fn connection(cookie: u64, inode: u32, (local, remote): (u16, u16), cgroup: u64)
 }
 
 /// Sockets 1 to `held` are held, of a thousand; `of` gives the ports and the control group of each.
-fn marks(held: u32, of: impl Fn(u32) -> ((u16, u16), u64)) -> Option<Vec<Mark>> {
+fn marks(held: u32, of: impl Fn(u32) -> ((u16, u16), u64)) -> Option<Vec<CommonMark>> {
     let socket = |inode: u32| connection(inode.into(), inode, of(inode).0, of(inode).1);
     let first: Vec<Socket> = (1..=1_000).map(socket).collect();
     common_marks(&first, &(1..=held).collect())
@@ -33,15 +35,15 @@ fn port(inode: u32) -> u16 {
 fn what_is_held_has_a_control_group_or_ports_that_others_have_not() {
     let cgroup = NonZeroU64::new(7).expect("not 0");
     let of_service = |inode| ((port(inode), 443), if inode <= 50 { 7 } else { 8 });
-    assert_eq!(marks(50, of_service), Some(vec![Mark::Cgroup(cgroup)]));
+    assert_eq!(marks(50, of_service), Some(vec![CommonMark::Cgroup(cgroup)]));
     let of_server = |inode| ((if inode <= 50 { 443 } else { port(inode) }, port(inode)), 7);
-    assert_eq!(marks(50, of_server), Some(vec![Mark::LocalPort(443)]));
+    assert_eq!(marks(50, of_server), Some(vec![CommonMark::LocalPort(443)]));
     let of_proxy = |inode: u32| match inode {
         1..=30 => ((443, port(inode)), 7),
         31..=50 => ((port(inode), 8_080), 7),
         _ => ((port(inode), 5_432), 7),
     };
-    assert_eq!(marks(50, of_proxy), Some(vec![Mark::LocalPort(443), Mark::RemotePort(8_080)]));
+    assert_eq!(marks(50, of_proxy), Some(vec![CommonMark::LocalPort(443), CommonMark::RemotePort(8_080)]));
 }
 
 #[test]
