@@ -418,7 +418,9 @@ impl Tracker {
     }
 
     fn delta(&mut self, snapshot: &Snapshot) -> Delta {
-        let added = if self.seen.is_none() { snapshot.sockets.len() } else { 0 };
+        // A list that doubles as it grows leaves holes behind, of which the allocator gives little back.
+        let listed = snapshot.sockets.len();
+        let (added, changed) = if self.seen.is_none() { (listed, 0) } else { (0, listed) };
         if *self.coverage != snapshot.coverage {
             self.coverage = Arc::new(snapshot.coverage.clone());
         }
@@ -434,6 +436,7 @@ impl Tracker {
             descriptors: Arc::clone(&snapshot.descriptors),
             details: snapshot.details.clone(),
             added: Vec::with_capacity(added),
+            changed: Vec::with_capacity(changed),
             ..Delta::default()
         }
     }

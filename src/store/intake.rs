@@ -47,12 +47,18 @@ impl Store {
         let changed = std::mem::take(&mut delta.changed);
         let removed = std::mem::take(&mut delta.removed);
         self.rows.reserve(added.len());
+        let touched = Touched {
+            added: Vec::with_capacity(added.len()),
+            changed: Vec::with_capacity(changed.len()),
+            renewed: Vec::with_capacity(changed.len()),
+            purged: Vec::new(),
+        };
         Intake {
             rows: added.into_iter().chain(changed),
             removed: removed.into_iter(),
             first: self.history.samples().is_empty(),
             merged: None,
-            touched: Touched::default(),
+            touched,
             delta,
         }
     }

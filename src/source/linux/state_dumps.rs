@@ -21,7 +21,9 @@ const WAIT_MAX: Duration = Duration::from_secs(4);
 /// It begins with this.
 const WAIT_MIN: Duration = Duration::from_millis(900);
 /// With the trace, a dump comes after this time if segments move: for steps of which no record was written.
-const TOLD_WAIT: Duration = Duration::from_secs(15);
+const TOLD_WAIT_MIN: Duration = Duration::from_secs(15);
+/// That wait doubles up to this while dumps find nothing new; full samples, which are dumps too, are no further apart then.
+const TOLD_WAIT_MAX: Duration = Duration::from_secs(60);
 /// With the trace, a socket that was not found is dumped for at most this often, if it is sought for the first time.
 const UNFOUND_WAIT: Duration = Duration::from_secs(4);
 /// While no segment moves, only what a process does by itself or a timer ends can be new.
@@ -56,7 +58,8 @@ pub enum Search {
 #[derive(Debug, Default)]
 pub struct StateDumps {
     last: Option<LastDump>,
-    wait: Duration,
+    /// How many dumps in a row have found nothing new although segments moved.
+    idle_dumps: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +89,10 @@ impl StateDumps {
         let is_told = activity.is_told;
         let wait = match (has_moved(&grown), is_told) {
             (false, _) => SILENT_WAIT,
-            (true, true) => TOLD_WAIT,
-            (true, false) => self.wait,
+            (true, true) => doubled(TOLD_WAIT_MIN, self.idle_dumps, TOLD_WAIT_MAX),
+            (true, false) => {
+                self.idle_dumps.checked_sub(1).map_or(Duration::ZERO, |times| doubled(WAIT_MIN, times, WAIT_MAX))
+            }
         };
         let is_prompted = if is_told {
             let lacks = match activity.search {
@@ -107,12 +112,17 @@ impl StateDumps {
         let covered = sockets.iter().filter(|socket| scope.covers(socket.protocol, socket.state));
         let found = covered.map(sum_of).fold(0, u64::wrapping_add);
         // Segments moved, and yet nothing is new. What moves after a silence is looked at once.
-        let was_useless = self.last.is_some_and(|last| {
+        let was_idle = self.last.is_some_and(|last| {
             last.found == found && last.growth(counters.as_ref()).is_some_and(|grown| has_moved(&grown))
         });
-        self.wait = if was_useless { self.wait.saturating_mul(2).clamp(WAIT_MIN, WAIT_MAX) } else { Duration::ZERO };
+        self.idle_dumps = if was_idle { self.idle_dumps.saturating_add(1) } else { 0 };
         self.last = Some(LastDump { at, counters, found });
     }
+}
+
+/// `wait`, doubled so many `times`, but not above `max`.
+fn doubled(wait: Duration, times: u32, max: Duration) -> Duration {
+    wait.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(max)
 }
 
 fn sum_of(socket: &Socket) -> u64 {
@@ -192,6 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn with_the_trace_the_wait_doubles_up_to_a_minute() {
+        let (mut dumps, mut now, mut waits) = (StateDumps::default(), 0, Vec::new());
+        let told = Activity { is_told: true, counters: Some(counters(0)), ..Activity::default() };
+        let mut dump = |state| {
+            dumps.note(at(now), Some(counters(now)), &[tcp(1).state(state).build()], SCOPE);
+            let wait = next(&dumps, now, &told);
+            now += wait;
+            waits.push(wait);
+        };
+        (0..4).for_each(|_| dump(TcpState::CloseWait));
+        (0..2).for_each(|_| dump(TcpState::LastAck));
+        assert_eq!(waits, [15, 30, 60, 60, 15, 30]);
+    }
+
+    #[test]
     fn what_is_opened_or_ends_is_looked_for_at_once_where_it_is_not_told() {
         let mut dumps = StateDumps::default();
         dumps.note(at(1), Some(counters(0)), &[], SCOPE);
@@ -220,7 +245,7 @@ mod tests {
         let mut dumps = StateDumps::default();
         dumps.note(at(0), Some(counters(0)), &[], SCOPE);
         let told = Activity { is_told: true, counters: Some(counters(0)), ..Activity::default() };
-        assert_eq!(next(&dumps, 0, &told), TOLD_WAIT.as_secs(), "records may be missing");
+        assert_eq!(next(&dumps, 0, &told), TOLD_WAIT_MIN.as_secs(), "records may be missing");
         assert_eq!(next(&dumps, 0, &Activity { search: Search::Lacking, ..told }), UNFOUND_WAIT.as_secs());
         assert_eq!(next(&dumps, 0, &Activity { search: Search::LackingAgain, ..told }), 1);
         let half_open = Counters { syn_retransmits: 1, ..Counters::ZERO };
