@@ -94,7 +94,7 @@ fn no_socket_outside_of_the_tables_escapes_the_counts() {
 
 #[test]
 fn a_held_socket_in_close_is_found_and_counted_by_each_question_that_it_answers() {
-    if !namespace::inside_namespace() {
+    if !namespace::alone_in_namespace() {
         return;
     }
     let _others = connected("127.0.0.1:9510");
