@@ -11,6 +11,7 @@ pub mod event_listener;
 pub mod executables;
 pub mod facts;
 mod fields;
+pub mod halves;
 mod held;
 pub mod intake;
 pub mod interfaces;

@@ -1,22 +1,22 @@
-//! A dump in two halves has what the whole dump has: each socket once, at every port where the halves can meet.
+//! A dump in two halves has what the whole dump has: each socket once.
 //! The sockets live in a network namespace that the test makes.
 
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use conntop::model::coverage::Coverage;
-use conntop::model::endpoint::{Endpoint, Protocol};
-use conntop::model::query::SocketEnd;
+use conntop::model::endpoint::Protocol;
 use conntop::model::socket::{NetnsId, Socket, SocketId};
 use conntop::source::linux::byte_code::{ByteCode, FilterSupport};
 use conntop::source::linux::dumper::DumpThreads;
+use conntop::source::linux::halves;
 use conntop::source::linux::intake::DumpIntake;
-use conntop::source::linux::kernel_test::KernelTest;
+use conntop::source::linux::kernel_test::TableShare;
 use conntop::source::linux::netlink::NetlinkSocket;
 use conntop::source::linux::query::{DumpPlan, PlannedDump};
-use conntop::source::linux::sock_diag::DiagDecoder;
+use conntop::source::linux::sock_diag::{BOUND, DiagDecoder};
 use conntop::source::linux::tables::SocketTables;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -53,12 +53,19 @@ fn connect(address: &str) -> (TcpListener, Vec<(TcpStream, TcpStream)>) {
 }
 
 #[test]
-fn halves_meet_at_any_port_without_a_gap_or_an_overlap() {
+fn halves_have_each_socket_once() {
     if !namespace::inside_namespace() {
         return;
     }
     let _tcp =
         [connect("127.0.0.1:7000"), connect("127.0.0.1:7001"), connect("[::1]:7000"), connect("127.0.0.1:65535")];
+    let only_bound = |port| {
+        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a free port");
+        socket
+    };
+    let _only_bound: Vec<_> = [1, 2_047, 2_048, 9_000, 20_000, 40_000].map(only_bound).into();
     let _bound = ["127.0.0.1:7000", "127.0.0.1:7001", "127.0.0.1:1", "[::1]:65535"]
         .map(|address| UdpSocket::bind(address).expect("an address of the namespace"));
     let connected = UdpSocket::bind("127.0.0.1:7002").expect("an address of the namespace");
@@ -72,22 +79,14 @@ fn halves_meet_at_any_port_without_a_gap_or_an_overlap() {
         // One UDP socket is of IPv6.
         let is_single = whole.protocol == Protocol::Udp;
         assert!(all.len() >= if is_single { 1 } else { 2 }, "{whole:?}: {} sockets", all.len());
-        for (end, endpoint) in [
-            (SocketEnd::Local, (|socket| socket.local) as fn(&Socket) -> Endpoint),
-            (SocketEnd::Remote, |socket| socket.remote),
-        ] {
-            let ports = all.iter().map(|socket| endpoint(socket).port);
-            let near = |port: u16| [port.saturating_sub(1), port, port.saturating_add(1)];
-            let lasts: BTreeSet<u16> = ports.chain([0, 1, 7000, u16::MAX]).flat_map(near).collect();
-            for last in lasts {
-                let half =
-                    |first, last| dump(&PlannedDump { test: KernelTest::port(end, first, last), ..whole.clone() });
-                let below = half(0, last);
-                let above = last.checked_add(1).map_or_else(Vec::new, |first| half(first, u16::MAX));
-                assert!(below.iter().all(|socket| endpoint(socket).port <= last), "{whole:?} {end:?} {last}");
-                assert!(above.iter().all(|socket| endpoint(socket).port > last), "{whole:?} {end:?} {last}");
-                assert_eq!(ids(&[below, above].concat()), ids(&all), "{whole:?} {end:?} {last}");
-            }
+        let without_bound = PlannedDump { states: whole.states & !BOUND, ..whole.clone() };
+        for planned in [without_bound, whole] {
+            let all = dump(&planned);
+            let [first, second] = halves::of(&planned).map(|half| dump(&half));
+            // Only the first one is told what is bound.
+            let is_two = planned.protocol == Protocol::Tcp && !planned.is_of_listeners();
+            assert!(!is_two || !first.is_empty() && !second.is_empty(), "{planned:?}");
+            assert_eq!(ids(&[first, second].concat()), ids(&all), "{planned:?}");
         }
     }
 }
@@ -125,26 +124,13 @@ fn a_large_table_read_in_haste_is_the_same_as_in_calm() {
     let order = |sockets: &[Socket]| sockets.iter().map(|socket| socket.id).collect::<Vec<_>>();
     assert_eq!(order(&read(DumpThreads::Two)), order(&hasty), "always in the same order");
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
-        let tcp: Vec<_> = hasty.iter().filter(|socket| socket.protocol == Protocol::Tcp).collect();
-        let cut = |port: fn(&Socket) -> u16| {
-            // Up to here the highest port, from there on the lowest one.
-            let running = |ports: &mut dyn Iterator<Item = u16>, pick: fn(u16, u16) -> u16| {
-                ports
-                    .scan(None, |best, port| {
-                        *best = Some(best.map_or(port, |best| pick(best, port)));
-                        *best
-                    })
-                    .collect::<Vec<_>>()
-            };
-            let highest = running(&mut tcp.iter().map(|socket| port(socket)), u16::max);
-            let mut lowest = running(&mut tcp.iter().rev().map(|socket| port(socket)), u16::min);
-            lowest.reverse();
-            highest.iter().zip(&lowest[1..]).any(|(highest, lowest)| highest < lowest)
-        };
-        let is_cut = [cut(|socket| socket.local.port), cut(|socket| socket.remote.port)];
-        assert!(is_cut.contains(&true), "the lower half comes first, by the local or by the remote port");
+        let connections = hasty.iter().filter(|socket| socket.protocol == Protocol::Tcp && !socket.is_listener());
+        let is_first = |socket: &&Socket| TableShare::TWO_FIFTHS.has(socket.local.port, socket.remote.port);
+        let halves: Vec<bool> = connections.map(|socket| is_first(&socket)).collect();
+        assert!(halves.contains(&true) && halves.contains(&false), "both have some");
+        assert!(halves.is_sorted_by(|one, next| one >= next), "the first half comes first");
     } else {
         skip("the part with two halves: this machine has one core");
     }
-    assert_eq!(order(&read(DumpThreads::One)), order(&calm), "the probe leaves nothing behind");
+    assert_eq!(order(&read(DumpThreads::One)), order(&calm), "two threads leave nothing behind");
 }

@@ -10,7 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::query::{IpNetwork, SocketEnd};
-use crate::source::linux::kernel_test::{KernelTest, TestedFact};
+use crate::source::linux::kernel_test::{KernelTest, STRIPE_LEN, STRIPES, TableShare, TestedFact};
 
 /// `INET_DIAG_REQ_BYTECODE`.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -63,7 +63,9 @@ impl FilterSupport {
     const fn has(self, fact: &TestedFact) -> bool {
         match self {
             Self::All => true,
-            Self::PortsAndNetworks | Self::None => matches!(fact, TestedFact::Port(..) | TestedFact::Network(..)),
+            Self::PortsAndNetworks | Self::None => {
+                matches!(fact, TestedFact::Port(..) | TestedFact::Network(..) | TestedFact::Share(_))
+            }
         }
     }
 }
@@ -179,7 +181,38 @@ impl Assembler {
                 self.operation(INET_DIAG_BC_DEV_COND, &index.get().to_ne_bytes(), or_else);
             }
             TestedFact::Cgroup(id) => self.operation(INET_DIAG_BC_CGROUP_COND, &id.get().to_ne_bytes(), or_else),
+            TestedFact::Share(share) => self.share(*share, or_else),
         }
+    }
+
+    /// Looks for the stripe of the local port, and for each remainder that it leaves for that of the remote port.
+    fn share(&mut self, share: TableShare, or_else: JumpLabel) {
+        let passed = self.label();
+        let remainders: Vec<JumpLabel> = (0..share.divisor).map(|_| self.label()).collect();
+        self.stripes(SocketEnd::Local, (0, STRIPES), &remainders);
+        for (local, label) in (0..share.divisor).zip(remainders) {
+            self.place(label);
+            let is_of_share = |remote: u16| local.saturating_add(remote).checked_rem(share.divisor) < Some(share.below);
+            let outcome = |remote| if is_of_share(remote) { passed } else { or_else };
+            self.stripes(SocketEnd::Remote, (0, STRIPES), &(0..share.divisor).map(outcome).collect::<Vec<_>>());
+        }
+        self.place(passed);
+    }
+
+    /// Goes to the one of `to` that the number of the stripe leads to in which the port of `end` lies: one of `len` stripes from
+    /// `first` on, at least two. Each comparison halves them.
+    fn stripes(&mut self, end: SocketEnd, (first, len): (u16, u16), to: &[JumpLabel]) {
+        let half = len / 2;
+        let middle = first.saturating_add(half);
+        let target = |stripe: u16| to.iter().cycle().nth(stripe.into()).copied().unwrap_or(REJECT);
+        let below = if half == 1 { target(first) } else { self.label() };
+        self.port_range(end, middle.saturating_mul(STRIPE_LEN), u16::MAX, below);
+        if half == 1 {
+            return self.jump(target(middle));
+        }
+        self.stripes(end, (middle, half), to);
+        self.place(below);
+        self.stripes(end, (first, half), to);
     }
 
     fn port_range(&mut self, end: SocketEnd, first: u16, last: u16, or_else: JumpLabel) {

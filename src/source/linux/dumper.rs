@@ -2,35 +2,27 @@
 //! halves by two threads.
 //!
 //! Two threads save time, not work: both walk the kernel's whole table (some 0.2 microseconds a socket), so that they
-//! take a third more of it together. They are worth it where somebody waits, and not in the background. Of a few sockets of a
-//! large table they are not: the walk is not halved, only what is told.
+//! take a third more of it together. They are worth it where somebody waits, and not in the background.
 
 use rustc_hash::FxHashSet;
 use rustix::io::Errno;
 
 use crate::model::coverage::Coverage;
-use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::endpoint::{Family, Protocol};
 use crate::model::event::TracedStateChange;
-use crate::model::query::SocketEnd;
 use crate::model::socket::{NetnsId, Socket, SocketId, SocketRef};
 use crate::model::tcp_info::TcpDetail;
-use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::units;
 use crate::source::SourceError;
 use crate::source::linux::byte_code::{ByteCode, FilterSupport};
 use crate::source::linux::failed;
+use crate::source::linux::halves;
 use crate::source::linux::intake::DumpIntake;
-use crate::source::linux::kernel_test::KernelTest;
 use crate::source::linux::netlink::{Exchange, NetlinkSocket};
 use crate::source::linux::query::{DumpPlan, PlannedDump};
 use crate::source::linux::sock_diag::{self, DiagDecoder, DumpRequest, SocketLookup};
 use crate::source::linux::threads;
-
-/// A table is cut in two by the ports of this many of its sockets; a smaller one is not worth a second thread.
-const PROBE_LEN: u32 = 6_000;
-/// The smaller half has at least this share of the table, as a divisor.
-const SMALLER_HALF_DIVISOR: usize = 5;
 
 /// Room for this many cookies is kept from sample to sample.
 const SEEN_KEPT: usize = 16 * 1024;
@@ -219,8 +211,9 @@ impl Dumper {
     ) -> (DumpRequest<'static>, Exchange) {
         loop {
             let filter = ByteCode::of(&planned.test, self.filters);
-            let halves = if threads == DumpThreads::Two { self.read_in_halves(planned, intake) } else { None };
-            let exchange = halves
+            let is_halved = threads == DumpThreads::Two && halves::are_worth_it(planned);
+            let in_halves = if is_halved { self.read_in_halves(planned, intake) } else { None };
+            let exchange = in_halves
                 .unwrap_or_else(|| dump(self.decoder, &mut self.connection, planned.request(filter.as_ref()), intake));
             if filter.is_none() || exchange.refusal() != Some(Errno::INVAL) {
                 return (planned.request(None), exchange);
@@ -234,69 +227,43 @@ impl Dumper {
         self.refused.push((table, error));
     }
 
-    /// Looks at the first sockets of a table. If that is all of it, or they show where to cut it, takes in all that `planned`
-    /// asks for; otherwise nothing.
+    /// Takes in what `planned` asks for, each half by a thread of its own: the first half comes first. `None`, and nothing is
+    /// taken in, where that cannot be had.
     fn read_in_halves(&mut self, planned: &PlannedDump, intake: &mut DumpIntake<'_>) -> Option<Exchange> {
+        if self.filters == FilterSupport::None {
+            return None;
+        }
         self.second.opened()?;
-        let filter = ByteCode::of(&planned.test, self.filters);
-        let request = planned.request(filter.as_ref());
-        let mut first = Vec::with_capacity(PROBE_LEN as usize);
-        let probe = self.decoder.dump_at_most(&mut self.connection, request, PROBE_LEN, |socket| first.push(socket));
-        if !probe.gave_up && probe.error.is_none() && !probe.interrupted {
-            for socket in first {
-                intake.push(socket);
-            }
-            return Some(probe);
-        }
-        if !probe.gave_up {
-            return None;
-        }
-        let bound = take_bound(planned, &mut first)?;
-        let cut = cut(&first)?;
-        drop(first);
         let before = intake.mark();
-        let rest = PlannedDump { states: planned.states & !sock_diag::BOUND, ..planned.clone() };
-        let whole = self.dump_halves(&rest, cut, intake);
-        if whole.refusal().is_some() {
-            // The kernel takes the request, but not its filter: never again.
+        let both = self.dump_halves(&halves::of(planned), intake)?;
+        if both.refusal().is_some() {
             intake.rewind(before);
-            self.second = SecondConnection::Useless;
+            if both.refusal() == Some(Errno::INVAL) {
+                // Most likely it does not take the program: never again.
+                self.second = SecondConnection::Useless;
+            }
             return None;
         }
-        // Behind the others: of a socket that has connected meanwhile the later word counts.
-        for socket in bound {
-            intake.push(socket);
-        }
-        Some(whole)
+        Some(both)
     }
 
-    /// Dumps the sockets up to a port and those above it, in this order, by a thread each.
-    fn dump_halves(
-        &mut self,
-        planned: &PlannedDump,
-        (end, last): (SocketEnd, u16),
-        intake: &mut DumpIntake<'_>,
-    ) -> Exchange {
-        let above = last.checked_add(1).map(|first| half(planned, end, (first, u16::MAX)));
-        let (Some(above), Some(second)) = (above, self.second.opened()) else {
-            let filter = ByteCode::of(&planned.test, self.filters);
-            return dump(self.decoder, &mut self.connection, planned.request(filter.as_ref()), intake);
-        };
-        let below = half(planned, end, (0, last));
-        let [below_filter, above_filter] = [&below, &above].map(|half| ByteCode::of(&half.test, self.filters));
-        let (below, above) = (below.request(below_filter.as_ref()), above.request(above_filter.as_ref()));
+    fn dump_halves(&mut self, halves: &[PlannedDump; 2], intake: &mut DumpIntake<'_>) -> Option<Exchange> {
+        let second = self.second.opened()?;
+        let [here_filter, there_filter] = halves.each_ref().map(|half| ByteCode::of(&half.test, self.filters));
+        let [here, there] = halves;
+        let (here, there) = (here.request(here_filter.as_ref()), there.request(there_filter.as_ref()));
         let (decoder, connection) = (self.decoder, &mut self.connection);
         // In one piece, and more than is needed, which is not touched: a list that grows leaves holes behind, and glibc
         // takes the size of what it gives back to the system (up to 32 MiB) as that of what it need not in future.
         let mut others = Vec::with_capacity(intake.sockets.capacity());
         let (plan, held) = (intake.plan(), intake.held());
-        let upper = || {
+        let dump_there = || {
             let mut intake = DumpIntake::all(&mut others).of_plan(plan).of_held(held);
-            dump(decoder, second, above, &mut intake)
+            dump(decoder, second, there, &mut intake)
         };
-        let (lower, upper) = threads::both(|| dump(decoder, connection, below, intake), upper);
+        let (here, there) = threads::both(|| dump(decoder, connection, here, intake), dump_there);
         intake.append(&mut others);
-        lower.and(upper)
+        Some(here.and(there))
     }
 
     /// A dump is no snapshot: a socket that moves within the kernel's table can come twice.
@@ -473,53 +440,6 @@ fn dump_once(
     })
 }
 
-/// The part of `planned` that has such a port.
-fn half(planned: &PlannedDump, end: SocketEnd, (first, last): (u16, u16)) -> PlannedDump {
-    let test = KernelTest::all([KernelTest::port(end, first, last), planned.test.clone()]);
-    PlannedDump { test, ..planned.clone() }
-}
-
-/// Takes the sockets that are only bound out of the `first` ones of a dump. The kernel tells them before all others, as it
-/// walks its table of ports for them, which takes as long as half a walk of all sockets: so whoever has seen another one has
-/// seen all of them. `None` where that cannot be said.
-fn take_bound(planned: &PlannedDump, first: &mut Vec<Socket>) -> Option<Vec<Socket>> {
-    let is_bound = |socket: &Socket| matches!(socket.state, TcpState::Bound | TcpState::Close);
-    if planned.states & sock_diag::BOUND == 0 || planned.protocol != Protocol::Tcp {
-        return Some(Vec::new());
-    }
-    let (bound, others): (Vec<_>, Vec<_>) = first.drain(..).partition(is_bound);
-    *first = others;
-    (!first.is_empty()).then_some(bound)
-}
-
-/// After which port of which end to cut a table like `sample` in two, as evenly as possible; `None` if its sockets
-/// have too few different ports.
-fn cut(sample: &[Socket]) -> Option<(SocketEnd, u16)> {
-    let ends = [
-        (SocketEnd::Local, ports(sample, |socket| socket.local)),
-        (SocketEnd::Remote, ports(sample, |socket| socket.remote)),
-    ];
-    let cuts = ends.iter().filter_map(|(end, ports)| {
-        let median = *ports.get(ports.len() / 2)?;
-        let share = |last: u16| {
-            let below = ports.partition_point(|port| *port <= last);
-            below.min(ports.len().saturating_sub(below))
-        };
-        let lasts = [median.saturating_sub(1), median];
-        lasts.into_iter().map(|last| (share(last), *end, last)).max_by_key(|(share, ..)| *share)
-    });
-    // Of two equal ones the local end is taken.
-    let (share, end, last) = cuts.reduce(|best, cut| if cut.0 > best.0 { cut } else { best })?;
-    (share >= sample.len().div_ceil(SMALLER_HALF_DIVISOR)).then_some((end, last))
-}
-
-/// The ports of one end, ascending.
-fn ports(sample: &[Socket], end: impl Fn(&Socket) -> Endpoint) -> Vec<u16> {
-    let mut ports: Vec<_> = sample.iter().map(|socket| end(socket).port).collect();
-    ports.sort_unstable();
-    ports
-}
-
 /// Whether asking again would fail, too: the module is missing, or policy forbids it.
 fn is_for_good(error: Errno) -> bool {
     let missing = [Errno::NOENT, Errno::OPNOTSUPP, Errno::PROTONOSUPPORT, Errno::AFNOSUPPORT, Errno::NOSYS];
@@ -558,34 +478,10 @@ fn flaw(request: DumpRequest<'_>, exchange: Exchange) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::endpoint::Endpoint;
     use crate::model::snapshot::Scope;
-    use crate::model::testing::{listener, tcp};
-
-    fn connections(locals: impl Iterator<Item = u16>, remotes: impl Iterator<Item = u16>) -> Vec<Socket> {
-        let with = |(local, remote): (u16, u16)| {
-            tcp(1).local(&format!("10.0.0.1:{local}")).remote(&format!("10.0.0.2:{remote}")).build()
-        };
-        locals.zip(remotes).map(with).collect()
-    }
-
-    #[test]
-    fn a_table_is_cut_at_the_median_of_the_ports_that_differ() {
-        let proxy = connections((0..100).map(|n| if n % 2 == 0 { 7_000 } else { 32_768 + n }), 0..100);
-        assert_eq!(cut(&proxy), Some((SocketEnd::Local, 32_768)));
-        let server = connections(std::iter::repeat(443), 40_001..40_101);
-        assert_eq!(cut(&server), Some((SocketEnd::Remote, 40_050)));
-        let client = connections(40_001..40_101, std::iter::repeat(5_432));
-        assert_eq!(cut(&client), Some((SocketEnd::Local, 40_050)));
-    }
-
-    #[test]
-    fn a_table_with_one_port_at_both_ends_is_left_whole() {
-        assert_eq!(cut(&connections(std::iter::repeat_n(443, 100), std::iter::repeat(9))), None);
-        assert_eq!(cut(&(0..100).map(|n| listener(n, 80).build()).collect::<Vec<_>>()), None);
-        assert_eq!(cut(&[]), None);
-        let mostly_one = connections((0..100).map(|n| if n < 85 { 443 } else { n }), std::iter::repeat(9));
-        assert_eq!(cut(&mostly_one), None);
-    }
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::tcp;
 
     #[test]
     fn both_families_come_in_one_dump() {

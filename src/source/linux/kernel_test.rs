@@ -31,6 +31,38 @@ pub enum TestedFact {
     Interface(NonZeroU32),
     /// It is of this control group.
     Cgroup(NonZeroU64),
+    /// It is of this share of the table.
+    Share(TableShare),
+}
+
+/// A share of a table, by both ports of a socket. Ports lie in stripes of [`STRIPE_LEN`]; the numbers of the two stripes are
+/// added and divided by `divisor`, and the socket is of the share if the remainder is less than `below`.
+///
+/// Stripes are wide enough for a short program, and there are enough of them in the range of ephemeral ports of any system
+/// that the shares come out even. Both ports count, so that it does not matter which end of a connection has one port for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableShare {
+    /// At least 1.
+    pub divisor: u16,
+    /// Between 0 and the divisor.
+    pub below: u16,
+}
+
+/// How many ports a stripe has.
+pub const STRIPE_LEN: u16 = 2_048;
+/// How many stripes there are.
+pub const STRIPES: u16 = 32;
+
+impl TableShare {
+    /// Every second stripe.
+    pub const HALF: Self = Self { divisor: 2, below: 1 };
+    /// Two of five stripes.
+    pub const TWO_FIFTHS: Self = Self { divisor: 5, below: 2 };
+
+    /// Whether a socket with these ports is of the share.
+    pub fn has(self, local: u16, remote: u16) -> bool {
+        (local / STRIPE_LEN + remote / STRIPE_LEN) % self.divisor < self.below
+    }
 }
 
 /// What is known of every socket that a test is made for.
@@ -155,7 +187,7 @@ impl TestedFact {
             Self::Port(..) => self.outcome_of_port(),
             // An IPv6 socket may have an IPv4 address, the reverse is not so.
             Self::Network(_, network) if network.addr.is_ipv6() && known.family == Family::Ipv4 => Some(false),
-            Self::Network(..) | Self::Interface(_) | Self::Cgroup(_) => None,
+            Self::Network(..) | Self::Interface(_) | Self::Cgroup(_) | Self::Share(_) => None,
         }
     }
 
