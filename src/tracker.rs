@@ -15,13 +15,12 @@ mod unhashed;
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec::IntoIter;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{
-    AgeBasis, AsOf, Connection, Delta, EventSource, ObservedSocket, Removed, SampleIntervals, Since, Transition,
-};
+use crate::model::delta::{AgeBasis, AsOf, Connection, Delta, EventSource, ObservedSocket, Removed, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, EventSourceStatus, Loss};
 use crate::model::memory::TableSize;
@@ -516,32 +515,47 @@ impl SampleContext {
 
 /// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
 pub fn once(snapshot: Snapshot) -> Delta {
-    let at = snapshot.at;
-    let first = |socket: Socket| -> Connection {
-        let state_since = clocks::at_first_sight(&socket, at);
-        ObservedSocket { socket, state_since, first_seen: at }.into()
-    };
+    let mut added = Vec::with_capacity(snapshot.sockets.len());
+    let (delta, sockets) = apart(snapshot);
+    added.extend(sockets);
+    Delta { added, ..delta }
+}
+
+/// The same in two parts, for who needs each socket only once: the delta without sockets, and the sockets.
+pub fn apart(snapshot: Snapshot) -> (Delta, FirstSight) {
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
-    Delta {
-        at,
+    let delta = Delta {
+        at: snapshot.at,
         wall: snapshot.wall,
         took: snapshot.took,
         coverage: Arc::new(snapshot.coverage),
         names: snapshot.names,
         facts: snapshot.facts,
-        gaps: Vec::new(),
         event_status: snapshot.events.event_status,
         usage: snapshot.usage,
         descriptors: snapshot.descriptors,
-        unlisted: Vec::new(),
         details: snapshot.details,
-        added: snapshot.sockets.into_iter().filter(|socket| seen.insert(socket.id)).map(first).collect(),
-        changed: Vec::new(),
-        removed: Vec::new(),
-        transitions: Vec::new(),
-        sample_intervals: SampleIntervals::default(),
-        as_of: AsOf::default(),
+        ..Delta::default()
+    };
+    (delta, FirstSight { at: snapshot.at, sockets: snapshot.sockets.into_iter(), seen })
+}
+
+/// The sockets of a first sample, each once, as a tracker that has seen no other knows them.
+#[derive(Debug)]
+pub struct FirstSight {
+    at: Timestamp,
+    sockets: IntoIter<Socket>,
+    seen: FxHashSet<SocketId>,
+}
+
+impl Iterator for FirstSight {
+    type Item = Connection;
+
+    fn next(&mut self) -> Option<Connection> {
+        let socket = self.sockets.find(|socket| self.seen.insert(socket.id))?;
+        let state_since = clocks::at_first_sight(&socket, self.at);
+        Some(ObservedSocket { socket, state_since, first_seen: self.at }.into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `conntop list`: the sockets of one moment, filtered, sorted and printed.
 
+use std::borrow::Borrow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -8,20 +9,24 @@ use serde::Serialize;
 
 pub use crate::report::list::groups::{GroupBy, GroupColumn, LeftOut, can_group};
 
+use crate::model::delta::Connection;
+use crate::model::endpoint::Protocol;
 use crate::model::query::{Condition, QueryFields, SocketQuery};
 use crate::model::snapshot::AskedByName;
+use crate::model::socket::Socket;
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, LineHead, SocketWriter};
 use crate::report::format::text::TextHeading;
 use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::ListedGroups;
 use crate::store::Store;
-use crate::store::row::{RowIndex, SocketRow};
+use crate::store::row::SocketRow;
 use crate::table::column::{self, HOST};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::{Filter, UNIT_KEYS};
 use crate::table::query::{Question, SampleSeries};
 use crate::table::sort::SortKey;
+use crate::table::units;
 use crate::table::value::Value;
 use crate::table::view::View;
 
@@ -68,11 +73,33 @@ pub struct Selection<'a> {
     list: &'a List,
     store: &'a Store,
     what: SelectedRows<'a>,
+    subflows: SubflowCount,
+}
+
+/// How many of the sockets that were counted are counted twice: an MPTCP connection, and the TCP sockets that carry it.
+#[derive(Clone, Copy, Debug, Default)]
+struct SubflowCount {
+    mptcp: u64,
+    subflows: u64,
+}
+
+impl SubflowCount {
+    fn add(&mut self, socket: &Socket) {
+        self.mptcp += u64::from(socket.protocol == Protocol::Mptcp);
+        self.subflows += u64::from(socket.is_subflow);
+    }
+}
+
+/// The live sockets, in no order that means anything.
+fn live(store: &Store) -> impl Iterator<Item = &SocketRow> {
+    store.rows().iter().map(|(_, row)| row).filter(|row| !row.is_closed())
 }
 
 #[derive(Debug)]
 enum SelectedRows<'a> {
     Sockets(Vec<&'a SocketRow>),
+    /// So many sockets.
+    Number(usize),
     Groups(ListedGroups<'a>),
 }
 
@@ -112,25 +139,51 @@ impl List {
 
     /// What of `store` is to be printed.
     pub fn select<'a>(&'a self, store: &'a Store) -> Selection<'a> {
+        if self.is_count() {
+            return self.count(live(store), store);
+        }
+        Selection {
+            list: self,
+            store,
+            what: SelectedRows::Sockets(self.sorted(store)),
+            subflows: SubflowCount::default(),
+        }
+    }
+
+    /// Whether it is about numbers of sockets, not about single ones.
+    const fn is_count(&self) -> bool {
+        self.count_only || self.groups.is_some()
+    }
+
+    /// Whether it is a number that follows from each socket by itself: what is read of a socket is in no other row.
+    pub fn counts_one_by_one(&self) -> bool {
+        self.is_count() && !self.query(SampleSeries::One).fields.listeners
+    }
+
+    /// The same as [`Self::select`], of sockets that need not be kept: `store` has all of their sample but them. Only for a list
+    /// that [counts them one by one](Self::counts_one_by_one).
+    pub fn select_among<'a>(&'a self, sockets: impl Iterator<Item = Connection>, store: &'a Store) -> Selection<'a> {
+        self.count(sockets.map(|connection| SocketRow { connection, mark: None }), store)
+    }
+
+    /// The groups of those of `rows` that match, or their number.
+    fn count<'a>(&'a self, rows: impl Iterator<Item = impl Borrow<SocketRow>>, store: &'a Store) -> Selection<'a> {
+        let mut subflows = SubflowCount::default();
+        let matching = rows.filter(|row| self.filter.matches(row.borrow(), store));
+        let matching = matching.inspect(|row| subflows.add(&row.borrow().connection.socket));
         let what = match &self.groups {
             Some(groups) => {
                 let tried = attempts::tried(store, groups.keys(), &self.filter);
-                SelectedRows::Groups(groups.gather(self.matching(store), tried, store, self.limit))
+                SelectedRows::Groups(groups.gather(matching, tried, store, self.limit))
             }
-            None if self.count_only => SelectedRows::Sockets(self.matching(store).map(|(_, row)| row).collect()),
-            None => SelectedRows::Sockets(self.sorted(store)),
+            None => SelectedRows::Number(matching.count()),
         };
-        Selection { list: self, store, what }
-    }
-
-    /// The live sockets that match, in no order that means anything.
-    fn matching<'a>(&'a self, store: &'a Store) -> impl Iterator<Item = (RowIndex, &'a SocketRow)> {
-        store.rows().iter().filter(|(_, row)| !row.is_closed() && self.filter.matches(row, store))
+        Selection { list: self, store, what, subflows }
     }
 
     /// How many live sockets match, whatever is printed of them.
     pub fn sockets(&self, store: &Store) -> usize {
-        self.matching(store).count()
+        live(store).filter(|row| self.filter.matches(row, store)).count()
     }
 
     fn sorted<'a>(&self, store: &'a Store) -> Vec<&'a SocketRow> {
@@ -182,8 +235,20 @@ impl Selection<'_> {
     pub fn len(&self) -> usize {
         match &self.what {
             SelectedRows::Sockets(rows) => rows.len(),
+            SelectedRows::Number(sockets) => *sockets,
             SelectedRows::Groups(groups) => groups.len(),
         }
+    }
+
+    /// That a count has MPTCP connections and also the TCP sockets that carry them.
+    pub fn counted_twice(&self) -> Option<String> {
+        let SubflowCount { mptcp, subflows } = self.subflows;
+        (mptcp > 0 && subflows > 0).then(|| {
+            let subflows = units::count(subflows);
+            format!(
+                "{subflows} of these are subflows, TCP sockets that carry MPTCP ones; !subflow:yes counts each once"
+            )
+        })
     }
 
     /// Whether there is none.
@@ -195,6 +260,7 @@ impl Selection<'_> {
     /// or the number that is all that is printed does; not where time passes or data flows.
     pub fn mark(&self) -> u64 {
         match &self.what {
+            SelectedRows::Number(sockets) => *sockets as u64,
             _ if self.list.count_only => self.len() as u64,
             SelectedRows::Sockets(rows) => {
                 let sockets = rows.iter().map(|row| &row.connection.socket);
@@ -213,6 +279,7 @@ impl Selection<'_> {
         let rows = match &self.what {
             SelectedRows::Groups(groups) => return groups.write(list.format, store, out),
             SelectedRows::Sockets(rows) => rows,
+            SelectedRows::Number(_) => return self.write_count(out).map(|()| None),
         };
         let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(has_namespaces(store)));
         let objects = || SocketWriter::new(&columns, list.columns.is_none());
@@ -291,6 +358,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::delta::{AgeBasis, Delta, Since};
     use crate::model::process::{Holders, Names, Owner};
@@ -300,7 +369,7 @@ mod tests {
     use crate::model::time::{Timestamp, WallTime};
 
     /// One socket of each kind that prints differently.
-    fn store() -> Store {
+    fn delta() -> Delta {
         let (pool, nginx) = (process(4121, "jdbc, \"pool\""), process(812, "nginx"));
         let remembered = Owner::Remembered(Arc::new(Holders::new(vec![nginx.clone()]).expect("one process")));
         let leaked = tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(1, 0);
@@ -327,8 +396,19 @@ mod tests {
             Some(Since { at: delta.at.before(Duration::from_secs(75)), basis: AgeBasis::Observed });
         delta.added[2].state_since =
             Some(Since { at: delta.at.before(Duration::from_secs(20)), basis: AgeBasis::Kernel });
+        delta
+    }
+
+    fn store() -> Store {
         let mut store = Store::new(source_info());
-        store.apply(delta);
+        store.apply(delta());
+        store
+    }
+
+    /// The same without its sockets.
+    fn store_without_rows() -> Store {
+        let mut store = Store::new(source_info());
+        store.apply(Delta { added: Vec::new(), ..delta() });
         store
     }
 
@@ -418,6 +498,71 @@ mod tests {
         let chosen = List { columns: Some(columns(&["lport"])), limit: Some(1), ..list(Format::Ndjson) };
         assert_eq!(printed(&chosen), "{\"lport\":51234}\n");
     }
+
+    #[test]
+    fn what_does_not_read_listeners_is_read_of_each_socket_by_itself() {
+        let (with, without) = (store(), store_without_rows());
+        assert!(without.rows().iter().next().is_none());
+        for column in COLUMNS.iter().filter(|column| !column.reads.listeners) {
+            for (_, row) in with.rows().iter() {
+                let [value, alone] = [&with, &without].map(|store| (column.value)(row, store));
+                let json = |value: &Value<'_>| serde_json::to_string(value).expect("plain");
+                assert_eq!((value.text(), json(&value)), (alone.text(), json(&alone)), "{}", column.key);
+            }
+        }
+        let by_listener = GroupBy::by(["listener"]).expect("a column");
+        let counts = |list: List| list.counts_one_by_one();
+        assert!(!counts(List { groups: Some(by_listener), ..List::default() }) && !counts(List::default()));
+        assert!(counts(List { count_only: true, ..List::default() }));
+        let filter = Filter::parse("listener:?").expect("a filter");
+        assert!(!counts(List { filter, count_only: true, ..List::default() }));
+    }
+
+    /// Filters that pass some of the sockets.
+    const TERMS: [&str; 14] = [
+        "state:established",
+        "state:time-wait,listen",
+        "proto:udp",
+        "family:ipv6",
+        "lport:80",
+        "raddr:192.0.2.0/24",
+        "local:10.0.0.7",
+        "process:nginx",
+        "user:www-data",
+        "age>30s",
+        "recvq>1",
+        "rx>1k",
+        "owner:unaccepted",
+        "nginx",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_count_is_the_same_where_no_socket_is_kept(
+            terms in proptest::collection::vec((proptest::sample::select(TERMS.to_vec()), any::<bool>()), 0..4),
+            is_any: bool,
+            by in proptest::sample::subsequence((0..COLUMNS.len()).collect::<Vec<_>>(), 1..4),
+            is_grouped: bool,
+            count_only: bool,
+            limit in proptest::option::of(0usize..3),
+            format in proptest::sample::select(vec![Format::Text, Format::Json, Format::Ndjson, Format::Csv, Format::Plain]),
+        ) {
+            let terms: Vec<_> = terms.iter().map(|(term, is)| if *is { (*term).to_owned() } else { format!("!{term}") }).collect();
+            let filter = Filter::parse(&terms.join(if is_any { " or " } else { " " })).expect("a filter");
+            let by = by.into_iter().filter(|index| can_group(&COLUMNS[*index])).map(|index| COLUMNS[index].key);
+            let groups = GroupBy::by(by).ok().filter(|groups| is_grouped && !groups.keys().is_empty());
+            let list = List { filter, format, limit, groups, count_only, ..List::default() };
+            prop_assume!(list.counts_one_by_one());
+            let (mut expected, mut out) = (Vec::new(), Vec::new());
+            let kept = list.write(&store(), &mut expected).expect("a vector takes all");
+            let store = store_without_rows();
+            let selection = list.select_among(delta().added.into_iter(), &store);
+            let not_kept = selection.write(&mut out).expect("a vector takes all");
+            prop_assert_eq!(String::from_utf8(out), String::from_utf8(expected));
+            prop_assert_eq!(not_kept, kept);
+        }
+    }
+
     #[test]
     fn the_mark_of_a_list_is_that_of_its_sockets_and_their_states() {
         let mut store = store();

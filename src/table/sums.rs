@@ -3,7 +3,7 @@
 use crate::model::query::QueryFields;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
-use crate::store::row::{RowIndex, SocketRow};
+use crate::store::row::SocketRow;
 use crate::store::socket_counts::SocketCounts;
 use crate::table::column::{Column, ValueKind};
 use crate::table::value::Value;
@@ -11,10 +11,8 @@ use crate::table::value::Value;
 /// Sockets that were added up. What no socket of them has is `None`, not 0.
 #[derive(Clone, Debug, Default)]
 pub struct Sum {
-    /// The first one: it stands for what they have in common.
-    pub first: RowIndex,
-    /// What stands for it instead, where there is no socket: something that was tried.
-    pub unseen: Option<Box<SocketRow>>,
+    /// The first one, or something that was tried where there is no socket: it stands for what they have in common.
+    pub first: Option<SocketRow>,
     /// How many, by state.
     pub counts: SocketCounts,
     received_unread: Option<u64>,
@@ -29,14 +27,9 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// Nothing yet of the group whose first socket is in the row at `first`.
-    pub fn starting_at(first: RowIndex) -> Self {
-        Self { first, ..Self::default() }
-    }
-
-    /// Nothing but attempts, for which `row` stands.
-    pub fn standing_for(row: SocketRow) -> Self {
-        Self { unseen: Some(Box::new(row)), ..Self::default() }
+    /// Nothing yet of the group that `first` stands for.
+    pub fn starting_with(first: SocketRow) -> Self {
+        Self { first: Some(first), ..Self::default() }
     }
 
     /// Adds attempts to connect, of which so many `failed`; 0 says that none were made.

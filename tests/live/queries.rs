@@ -68,12 +68,32 @@ const FILTERS: [&str; 38] = [
 ];
 
 fn store(query: SocketQuery) -> Store {
-    let mut source = source::open(&Choice::Linux).expect("the kernel answers");
-    let (mut store, mut snapshot) = (Store::new(source.info().clone()), Snapshot::default());
-    let needs = Needs { query, ..Needs::default() };
-    source.sample(&needs, &mut snapshot).expect("a sample");
+    let (mut store, snapshot) = sample(query);
     store.apply(tracker::once(snapshot));
     store
+}
+
+/// An empty store, and what the source answers.
+fn sample(query: SocketQuery) -> (Store, Snapshot) {
+    let mut source = source::open(&Choice::Linux).expect("the kernel answers");
+    let mut snapshot = Snapshot::default();
+    let needs = Needs { query, ..Needs::default() };
+    source.sample(&needs, &mut snapshot).expect("a sample");
+    (Store::new(source.info().clone()), snapshot)
+}
+
+/// What `list` prints of one sample whose sockets are kept, and of the same where they are not.
+fn kept_and_counted(list: &List) -> [Vec<u8>; 2] {
+    let (mut kept, snapshot) = sample(list.query(SampleSeries::One));
+    let mut counted = Store::new(kept.source().clone());
+    let (rest, sockets) = tracker::apart(snapshot.clone());
+    counted.apply(rest);
+    assert!(list.counts_one_by_one() && counted.rows().iter().next().is_none(), "nothing is kept");
+    kept.apply(tracker::once(snapshot));
+    let mut out = [Vec::new(), Vec::new()];
+    list.write(&kept, &mut out[0]).expect("a vector takes all");
+    list.select_among(sockets, &counted).write(&mut out[1]).expect("a vector takes all");
+    out
 }
 
 /// The text without the time and what was looked at, which differ.
@@ -148,6 +168,10 @@ fn a_question_is_answered_as_from_the_whole_table() {
         }
         let by = GroupBy::by(["state"]).and_then(|by| by.with_columns(["state", "count", "recvq"])).expect("columns");
         let groups = List { groups: Some(by), ..list(Format::Json, &[], false) };
+        for counts in [&groups, &list(format, &[], true)] {
+            let [kept, counted] = kept_and_counted(counts);
+            assert_eq!(kept, counted, "{text}");
+        }
         let groups = List { columns: None, sort: None, ..groups };
         assert_same(&mut whole, &groups.query(SampleSeries::One), listed(&groups));
     }

@@ -20,15 +20,14 @@ use crate::cli::output::print;
 use crate::cli::settings::Settings;
 use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
-use crate::model::endpoint::Protocol;
 use crate::model::host_name::Lookups;
+use crate::model::snapshot::Snapshot;
 use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 use crate::store::Store;
 use crate::table::query::SampleSeries;
-use crate::table::units;
 use crate::tracker::{self, Tracker};
 
 /// The command with its arguments.
@@ -123,35 +122,31 @@ Ctrl-C ends --on-change with exit code 0. It ends a wait as the signal does.",
 
 /// Prints one sample of a live source, or the end of a recording.
 pub(in crate::cli) fn now(source: Box<dyn Source>, settings: &Settings, list: &List) -> Result<ExitCode, Failure> {
-    let mut store = look(source, settings)?;
     let list = named(list, settings);
-    let peers = list.peers(&store);
-    HostNameLookup::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
+    match take(source, settings)? {
+        (mut store, Some(only)) if list.counts_one_by_one() => {
+            let (rest, sockets) = tracker::apart(only);
+            store.apply(rest);
+            print_now(&list.select_among(sockets, &store), &store)
+        }
+        taken => {
+            let mut store = whole(taken);
+            let peers = list.peers(&store);
+            HostNameLookup::new(settings, store.source().kind, PATIENCE).learn(&mut store, &peers);
+            print_now(&list.select(&store), &store)
+        }
+    }
+}
+
+/// Prints `selection`, behind what is to be said of its sample.
+fn print_now(selection: &Selection<'_>, store: &Store) -> Result<ExitCode, Failure> {
     for sentence in &store.coverage().degraded {
         say(sentence.as_str());
     }
-    if let Some(sentence) = counted_twice(&list, &store) {
+    if let Some(sentence) = selection.counted_twice() {
         say(&sentence);
     }
-    write(&list.select(&store))
-}
-
-/// That a count has MPTCP connections and also the TCP sockets that carry them.
-fn counted_twice(list: &List, store: &Store) -> Option<String> {
-    let counts = list.count_only || list.groups.is_some();
-    if !counts || store.rows().counts().subflows == 0 {
-        return None;
-    }
-    let rows = store.rows().iter().map(|(_, row)| row).filter(|row| list.filter.matches(row, store));
-    let (mut mptcp, mut subflows) = (0, 0u64);
-    for row in rows {
-        mptcp += u64::from(row.connection.socket.protocol == Protocol::Mptcp);
-        subflows += u64::from(row.connection.socket.is_subflow);
-    }
-    (mptcp > 0 && subflows > 0).then(|| {
-        let subflows = units::count(subflows);
-        format!("{subflows} of these are subflows, TCP sockets that carry MPTCP ones; !subflow:yes counts each once")
-    })
+    write(selection)
 }
 
 /// `list` with names of hosts, if they are asked for.
@@ -173,6 +168,11 @@ fn write(selection: &Selection<'_>) -> Result<ExitCode, Failure> {
 
 /// A recording is read to its end, so that ages and owners are those that were known then; it takes no time.
 pub(in crate::cli) fn look(source: Box<dyn Source>, settings: &Settings) -> Result<Store, Failure> {
+    take(source, settings).map(whole)
+}
+
+/// The store at the end of a recording; of a live source an empty one, and its only sample.
+fn take(source: Box<dyn Source>, settings: &Settings) -> Result<(Store, Option<Snapshot>), Failure> {
     let (mut store, mut tracker) = (Store::new(source.info().clone()), Tracker::new());
     let needs = settings.needs();
     let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.shared.interval);
@@ -180,12 +180,19 @@ pub(in crate::cli) fn look(source: Box<dyn Source>, settings: &Settings) -> Resu
         let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
         if pace == Pace::Interval {
             // A live source: one sample is enough, and there will be none to compare it with.
-            store.apply(tracker::once(taker.snapshot));
-            return Ok(store);
+            return Ok((store, Some(taker.snapshot)));
         }
         store.apply(tracker.update(&taker.snapshot));
         if !matches!(pace, Pace::After(_)) {
-            return Ok(store);
+            return Ok((store, None));
         }
     }
+}
+
+/// The store with what was taken.
+fn whole((mut store, only): (Store, Option<Snapshot>)) -> Store {
+    if let Some(only) = only {
+        store.apply(tracker::once(only));
+    }
+    store
 }

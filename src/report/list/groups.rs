@@ -1,6 +1,6 @@
 //! `conntop list --group-by`: sockets that have something in common as one line, with their number and sums.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use crate::report::format::{Format, csv, json, plain, write_all};
 use crate::report::list::attempts::AttemptRow;
 use crate::report::list::mark_of;
 use crate::store::Store;
-use crate::store::row::{RowIndex, SocketRow};
+use crate::store::row::SocketRow;
 use crate::table::column::{self, Align, Column, ValueKind};
 use crate::table::connections::COLUMNS;
 use crate::table::order::Order;
@@ -143,18 +143,19 @@ impl GroupBy {
 
     /// The groups of `rows`, the first ones up to `limit`. A socket that several processes share counts once, for the
     /// first of them. What was `tried` counts for the group that a socket of it would be in.
-    pub(super) fn gather<'r>(
+    pub(super) fn gather(
         &self,
-        rows: impl Iterator<Item = (RowIndex, &'r SocketRow)>,
+        rows: impl Iterator<Item = impl Borrow<SocketRow>>,
         tried: Option<Vec<AttemptRow>>,
         store: &Store,
         limit: Option<usize>,
     ) -> ListedGroups<'_> {
         let mut places = GroupIndex::default();
         let mut groups: Vec<Sum> = Vec::new();
-        for (index, row) in rows {
+        for row in rows {
+            let row = row.borrow();
             let at = places.of(self, row, store).unwrap_or_else(|| {
-                groups.push(Sum::starting_at(index));
+                groups.push(Sum::starting_with(row.clone()));
                 places.keep()
             });
             groups[at].add(row);
@@ -165,7 +166,7 @@ impl GroupBy {
             }
             for AttemptRow { row, made, failed } in tried {
                 let at = places.of(self, &row, store).unwrap_or_else(|| {
-                    groups.push(Sum::standing_for(row));
+                    groups.push(Sum::starting_with(row));
                     places.keep()
                 });
                 groups[at].add_attempts(made, failed);
@@ -364,10 +365,7 @@ impl GroupColumn {
 
 fn cell<'a>(column: GroupColumn, sum: &'a Sum, store: &'a Store) -> Value<'a> {
     match column {
-        GroupColumn::Key(index) => {
-            let row = sum.unseen.as_deref().or_else(|| store.rows().get(sum.first));
-            row.map_or(Value::Missing, |row| (COLUMNS[index].value)(row, store))
-        }
+        GroupColumn::Key(index) => sum.first.as_ref().map_or(Value::Missing, |row| (COLUMNS[index].value)(row, store)),
         GroupColumn::Sum(index) => (SUMS[index].value)(sum, store),
     }
 }
