@@ -1,17 +1,17 @@
 //! Dumps the sockets that some processes hold, whose inodes are known.
 //!
 //! No kernel can be asked for inodes. But of a large table most of the time goes into telling sockets, and a quarter into the
-//! walk by them. So the first sockets of a dump are looked at: what those that are held have in common, a control group or a
-//! port, and most others have not, the kernel is asked for first. Nothing rests on that guess. Each socket that is held and was
+//! walk by them. So where processes have control groups that most other sockets are not in, the kernel is asked for the sockets
+//! of these first. Nothing rests on that: a socket keeps the control group that it was made in. Each socket that is held and was
 //! not told is asked by its descriptor what it is, and where one of them may be in the table, the whole table is dumped.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use crate::model::coverage::Coverage;
 use crate::model::endpoint::Protocol;
-use crate::model::query::SocketEnd;
 use crate::model::socket::Socket;
 use crate::source::SourceError;
 use crate::source::linux::dumper::DumpThreads;
@@ -28,10 +28,8 @@ const LOOK_UP_PRICE: usize = 16;
 pub const GUESS_MIN: usize = 10_000;
 /// So many sockets are looked at to guess: some 5 ms.
 const FIRST_LEN: u32 = 4_000;
-/// A guess takes so many of them that are held.
-const HELD_MIN: usize = 8;
-/// A guess has at most so many marks.
-const MARKS_MAX: usize = 16;
+/// Of more control groups nothing is guessed.
+const CGROUPS_MAX: usize = 16;
 
 /// What is wanted, and where to have it from.
 pub struct HeldDump<'a> {
@@ -49,14 +47,6 @@ pub struct HeldDump<'a> {
     pub guess_min: usize,
 }
 
-/// What a held socket has in common with others, and the kernel can test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum CommonMark {
-    Cgroup(NonZeroU64),
-    LocalPort(u16),
-    RemotePort(u16),
-}
-
 impl HeldDump<'_> {
     /// Takes in the held sockets that `plan` asks for.
     pub fn read(
@@ -66,31 +56,60 @@ impl HeldDump<'_> {
         coverage: &mut Coverage,
     ) -> Result<(), SourceError> {
         let wants_tcp_info = plan.dumps.iter().any(|dump| dump.tcp_info && is_of_connections(dump));
-        let Some(guess) = self.guess(plan) else {
+        if !plan.is_whole() || self.expected < self.guess_min || !self.tables.has_parts() {
             return self.read_whole(plan, self.held, wants_tcp_info, sockets, coverage);
+        }
+        let (connections, rest) = split(plan);
+        self.read_part(&rest, sockets, coverage)?;
+        let guess = self.guess(&connections, sockets);
+        self.read_connections(connections, guess.as_ref(), wants_tcp_info, sockets, coverage).map(drop)
+    }
+
+    /// Takes in the held sockets that `connections` ask for, those first that pass `guess`; whether those were all.
+    fn read_connections(
+        &mut self,
+        mut connections: DumpPlan,
+        guess: Option<&KernelTest>,
+        wants_tcp_info: bool,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<bool, SourceError> {
+        let is_all = match guess {
+            Some(guess) => self.read_guessed(&connections, guess, sockets, coverage)?,
+            None => false,
         };
-        let (mut connections, mut rest) = (plan.clone(), plan.clone());
-        connections.dumps.retain(is_of_connections);
-        connections.mptcp = 0;
-        rest.dumps.retain(|dump| !is_of_connections(dump));
+        if !is_all {
+            let left = self.not_among(sockets);
+            self.read_whole(&mut connections, &left, wants_tcp_info, sockets, coverage)?;
+        }
+        Ok(is_all)
+    }
+
+    /// Takes in those of the held sockets that pass `guess`; whether those are all that the plan for `connections` can bring.
+    fn read_guessed(
+        &mut self,
+        connections: &DumpPlan,
+        guess: &KernelTest,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<bool, SourceError> {
         let mut guessed = connections.clone();
         for dump in &mut guessed.dumps {
             // Sockets that are only bound take a walk of their own.
             dump.states &= !(sock_diag::BOUND | sock_diag::WITHOUT_INODE);
             dump.test = KernelTest::all([dump.test.clone(), guess.clone()]);
         }
-        for part in [&rest, &guessed] {
-            let mut intake = DumpIntake::all(sockets).of_plan(Some(part)).of_held(Some(self.held));
-            self.tables.read_plan(part, DumpThreads::One, &mut intake, coverage)?;
-        }
+        self.read_part(&guessed, sockets, coverage)?;
+        Ok(!self.owners.may_be_tcp(&self.not_among(sockets)))
+    }
+
+    /// The inodes of the held sockets that are not among `sockets`.
+    fn not_among(&self, sockets: &[Socket]) -> FxHashSet<u32> {
         let mut left = self.held.clone();
         for inode in sockets.iter().filter_map(inode) {
             left.remove(&inode);
         }
-        if self.owners.may_be_tcp(&left) {
-            self.read_whole(&mut connections, &left, wants_tcp_info, sockets, coverage)?;
-        }
-        Ok(())
+        left
     }
 
     /// Takes in the sockets with the inodes `held`. Where the kernel tells many more sockets than are wanted, it tells no
@@ -115,68 +134,47 @@ impl HeldDump<'_> {
         Ok(())
     }
 
-    /// What the kernel is to test of connections first; `None` where a walk of the whole table costs hardly more.
-    fn guess(&mut self, plan: &DumpPlan) -> Option<KernelTest> {
-        if !plan.is_whole() || self.expected < self.guess_min || self.held.len() > self.expected / 2 {
-            return None;
-        }
-        let mut of_connections = plan.dumps.iter().filter(|dump| is_of_connections(dump));
-        let (Some(planned), None) = (of_connections.next(), of_connections.next()) else { return None };
+    fn read_part(
+        &mut self,
+        plan: &DumpPlan,
+        sockets: &mut Vec<Socket>,
+        coverage: &mut Coverage,
+    ) -> Result<(), SourceError> {
+        let mut intake = DumpIntake::all(sockets).of_plan(Some(plan)).of_held(Some(self.held));
+        self.tables.read_plan(plan, DumpThreads::One, &mut intake, coverage)
+    }
+
+    /// What the kernel is to test first of the sockets of `connections`, where some that are held were `found`; `None` where a
+    /// walk of the whole table costs hardly more.
+    fn guess(&mut self, connections: &DumpPlan, found: &[Socket]) -> Option<KernelTest> {
+        let [planned] = &connections.dumps[..] else { return None };
         let states = planned.states & !(sock_diag::BOUND | sock_diag::WITHOUT_INODE);
         let planned = PlannedDump { states, tcp_info: false, ..planned.clone() };
         let first = self.tables.first_of(&planned, FIRST_LEN);
-        Some(KernelTest::any(common_marks(&first, self.held)?.into_iter().map(CommonMark::test)))
+        let cgroups = selective_cgroups(&first, found, self.held)?;
+        Some(KernelTest::any(cgroups.into_iter().map(|id| KernelTest::Is(TestedFact::Cgroup(id)))))
     }
 }
 
-impl CommonMark {
-    fn of(socket: &Socket) -> impl Iterator<Item = Self> {
-        let ports = [Self::LocalPort(socket.local.port), Self::RemotePort(socket.remote.port)];
-        socket.cgroup.map(Self::Cgroup).into_iter().chain(ports)
-    }
-
-    fn test(self) -> KernelTest {
-        match self {
-            Self::Cgroup(id) => KernelTest::Is(TestedFact::Cgroup(id)),
-            Self::LocalPort(port) => KernelTest::port(SocketEnd::Local, port, port),
-            Self::RemotePort(port) => KernelTest::port(SocketEnd::Remote, port, port),
-        }
-    }
-}
-
-/// Marks of which each of the `held` ones among `first` has one, and at most half of the others; `None` where there are none.
-fn common_marks(first: &[Socket], held: &FxHashSet<u32>) -> Option<Vec<CommonMark>> {
+/// The control groups of the sockets that are held, those `found` and those among the `first` ones of a dump. `None` where there
+/// are none, too many, or ones that more than half of the others are in.
+fn selective_cgroups(first: &[Socket], found: &[Socket], held: &FxHashSet<u32>) -> Option<BTreeSet<NonZeroU64>> {
     let is_held = |socket: &&Socket| inode(socket).is_some_and(|inode| held.contains(&inode));
-    let (mut left, others): (Vec<&Socket>, Vec<&Socket>) = first.iter().partition(is_held);
-    if left.len() < HELD_MIN {
-        return None;
-    }
-    let (of_others, mut marks) = (tally(&others), Vec::new());
-    while !left.is_empty() && marks.len() < MARKS_MAX {
-        let of_left = tally(&left);
-        let others_with = |mark: &CommonMark| of_others.get(mark).copied().unwrap_or(0);
-        // By how much it is more frequent among them than among the others.
-        let gain =
-            |(mark, count): (&CommonMark, &i64)| (count * length(&others) - others_with(mark) * length(&left), *mark);
-        let (_, mark) = of_left.iter().map(gain).max().filter(|(gain, _)| *gain > 0)?;
-        left.retain(|socket| !CommonMark::of(socket).any(|of_socket| of_socket == mark));
-        marks.push(mark);
-    }
-    let has_one = |socket: &&&Socket| CommonMark::of(socket).any(|mark| marks.contains(&mark));
-    let is_selective = others.iter().filter(has_one).count() <= others.len() / 2;
-    (left.is_empty() && is_selective).then_some(marks)
+    let (ours, others): (Vec<&Socket>, Vec<&Socket>) = first.iter().partition(is_held);
+    let cgroups =
+        ours.into_iter().chain(found).map(|socket| socket.cgroup).collect::<Option<BTreeSet<NonZeroU64>>>()?;
+    let is_in_one = |socket: &&&Socket| socket.cgroup.is_some_and(|id| cgroups.contains(&id));
+    let is_selective = others.iter().filter(is_in_one).count() <= others.len() / 2;
+    (is_selective && (1..=CGROUPS_MAX).contains(&cgroups.len())).then_some(cgroups)
 }
 
-fn tally(sockets: &[&Socket]) -> FxHashMap<CommonMark, i64> {
-    let mut tally = FxHashMap::default();
-    for mark in sockets.iter().flat_map(|socket| CommonMark::of(socket)) {
-        *tally.entry(mark).or_default() += 1;
-    }
-    tally
-}
-
-fn length(sockets: &[&Socket]) -> i64 {
-    i64::try_from(sockets.len()).unwrap_or(i64::MAX)
+/// The part of `plan` that is of TCP connections, and the rest.
+fn split(plan: &DumpPlan) -> (DumpPlan, DumpPlan) {
+    let (mut connections, mut rest) = (plan.clone(), plan.clone());
+    connections.dumps.retain(is_of_connections);
+    connections.mptcp = 0;
+    rest.dumps.retain(|dump| !is_of_connections(dump));
+    (connections, rest)
 }
 
 fn is_of_connections(dump: &PlannedDump) -> bool {

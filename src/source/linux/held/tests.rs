@@ -7,53 +7,42 @@ use std::os::fd::AsFd;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
-use crate::model::query::{QueryFields, SocketQuery};
+use crate::model::query::{QueryFields, SocketEnd, SocketQuery};
 use crate::model::socket::NetnsId;
-use crate::model::tcp_state::TcpState;
 use crate::model::testing::tcp;
 use crate::source::clock;
 use crate::source::linux::processes::ClockReading;
 use crate::source::linux::unhashed::Unhashed;
 
-fn connection(cookie: u64, inode: u32, (local, remote): (u16, u16), cgroup: u64) -> Socket {
-    let socket = tcp(cookie).local(&format!("10.0.0.1:{local}")).remote(&format!("10.0.0.2:{remote}")).build();
-    Socket { inode: NonZeroU32::new(inode), cgroup: NonZeroU64::new(cgroup), ..socket }
+/// A connection that is a socket of control group `cgroup`; 0 for none that is known.
+fn connection(inode: u32, cgroup: u64) -> Socket {
+    Socket { inode: NonZeroU32::new(inode), cgroup: NonZeroU64::new(cgroup), ..tcp(inode.into()).build() }
 }
 
-/// Sockets 1 to `held` are held, of a thousand; `of` gives the ports and the control group of each.
-fn marks(held: u32, of: impl Fn(u32) -> ((u16, u16), u64)) -> Option<Vec<CommonMark>> {
-    let socket = |inode: u32| connection(inode.into(), inode, of(inode).0, of(inode).1);
-    let first: Vec<Socket> = (1..=1_000).map(socket).collect();
-    common_marks(&first, &(1..=held).collect())
-}
-
-fn port(inode: u32) -> u16 {
-    u16::try_from(30_000 + inode).expect("small")
+/// The control groups of sockets 1 to `held` among a thousand, of which `of` gives the control groups.
+fn cgroups(held: u32, of: impl Fn(u32) -> u64) -> Option<Vec<u64>> {
+    let first: Vec<Socket> = (1..=1_000).map(|inode| connection(inode, of(inode))).collect();
+    let found = selective_cgroups(&first, &[], &(1..=held).collect())?;
+    Some(found.into_iter().map(NonZeroU64::get).collect())
 }
 
 #[test]
-fn what_is_held_has_a_control_group_or_ports_that_others_have_not() {
-    let cgroup = NonZeroU64::new(7).expect("not 0");
-    let of_service = |inode| ((port(inode), 443), if inode <= 50 { 7 } else { 8 });
-    assert_eq!(marks(50, of_service), Some(vec![CommonMark::Cgroup(cgroup)]));
-    let of_server = |inode| ((if inode <= 50 { 443 } else { port(inode) }, port(inode)), 7);
-    assert_eq!(marks(50, of_server), Some(vec![CommonMark::LocalPort(443)]));
-    let of_proxy = |inode: u32| match inode {
-        1..=30 => ((443, port(inode)), 7),
-        31..=50 => ((port(inode), 8_080), 7),
-        _ => ((port(inode), 5_432), 7),
-    };
-    assert_eq!(marks(50, of_proxy), Some(vec![CommonMark::LocalPort(443), CommonMark::RemotePort(8_080)]));
+fn control_groups_that_most_others_are_not_in_are_asked_for() {
+    assert_eq!(cgroups(50, |inode| if inode <= 50 { 7 } else { 8 }), Some(vec![7]));
+    assert_eq!(cgroups(50, |inode| if inode <= 500 { 7 + u64::from(inode % 2) } else { 9 }), Some(vec![7, 8]));
+    let found = [connection(3_000, 9)];
+    let first = [connection(1, 7), connection(2, 8)];
+    let of_found = selective_cgroups(&first, &found, &[1, 3_000].into_iter().collect()).expect("two");
+    assert_eq!(of_found.into_iter().map(NonZeroU64::get).collect::<Vec<_>>(), [7, 9]);
 }
 
 #[test]
-fn nothing_is_guessed_of_few_of_what_others_have_too_and_of_too_many_ports() {
-    let of_service = |inode| ((port(inode), 443), if inode <= 7 { 7 } else { 8 });
-    assert_eq!(marks(7, of_service), None, "few");
-    assert_eq!(marks(50, |inode| ((443, port(inode)), 7)), None, "what each has");
-    let mostly = |inode: u32| ((if inode <= 600 { 443 } else { port(inode) }, port(inode)), 7);
-    assert_eq!(marks(50, mostly), None, "it holds for 550 of 950 others");
-    assert_eq!(marks(50, |inode| ((port(inode), port(inode)), 7)), None, "a port each");
+fn nothing_is_guessed_of_one_control_group_for_all_of_unknown_ones_and_of_many() {
+    assert_eq!(cgroups(50, |_| 7), None);
+    assert_eq!(cgroups(50, |inode| if inode <= 600 { 7 } else { 8 }), None, "550 of 950 others are in it");
+    assert_eq!(cgroups(50, |inode| if inode == 3 { 0 } else { inode.into() }), None, "one is not known");
+    assert_eq!(cgroups(17, u64::from), None, "17");
+    assert_eq!(cgroups(0, u64::from), None, "none is held");
 }
 
 /// Connections of this process.
@@ -89,41 +78,57 @@ fn owners() -> Owners {
     owners
 }
 
-/// The inodes of the sockets that are found, and whether all of them have a `tcp_info`.
-fn found(held: &FxHashSet<u32>, guess_min: usize, fields: QueryFields) -> (BTreeSet<u32>, bool) {
+/// What a dump of `held` brought.
+#[derive(Debug, PartialEq)]
+struct HeldFound {
+    inodes: BTreeSet<u32>,
+    /// How many of them have a `tcp_info`.
+    with_info: usize,
+}
+
+/// What a dump brings, with `guess` or without a guess; whether the guess brought all.
+fn found(held: &FxHashSet<u32>, guess: Option<&KernelTest>, tcp_info: bool) -> (HeldFound, bool) {
     let mut tables = SocketTables::sock_diag(NetnsId(1)).expect("sock_diag");
-    let owners = owners();
-    let threads = DumpThreads::One;
+    let (owners, threads, guess_min) = (owners(), DumpThreads::One, usize::MAX);
     let mut dump = HeldDump { tables: &mut tables, owners: &owners, held, threads, expected: 100_000, guess_min };
+    let fields = QueryFields { owner: true, tcp_info, ..QueryFields::NONE };
     let mut plan = DumpPlan::of(&SocketQuery { fields, ..SocketQuery::default() }, Unhashed::Possible);
-    assert_eq!(dump.guess(&plan).is_some(), guess_min == 0, "they have a port that others have not");
-    let mut sockets = Vec::new();
-    dump.read(&mut plan, &mut sockets, &mut Coverage::default()).expect("sock_diag");
-    let mut of_tcp =
-        sockets.iter().filter(|socket| socket.protocol == Protocol::Tcp && socket.state == TcpState::Established);
-    let has_info = of_tcp.all(|socket| socket.tcp.is_some());
-    (sockets.iter().filter_map(inode).collect(), has_info)
+    let (mut sockets, coverage) = (Vec::new(), &mut Coverage::default());
+    let is_all = if let Some(guess) = guess {
+        let (connections, rest) = split(&plan);
+        dump.read_part(&rest, &mut sockets, coverage).expect("sock_diag");
+        dump.read_connections(connections, Some(guess), tcp_info, &mut sockets, coverage).expect("sock_diag")
+    } else {
+        dump.read(&mut plan, &mut sockets, coverage).expect("sock_diag");
+        false
+    };
+    let with_info = sockets.iter().filter(|socket| socket.tcp.is_some()).count();
+    (HeldFound { inodes: sockets.iter().filter_map(inode).collect(), with_info }, is_all)
 }
 
 #[test]
-fn with_and_without_a_guess_the_same_sockets_are_found() {
-    let (server, _others) = (Connections::open(20), Connections::open(20));
+fn with_any_guess_the_same_sockets_are_found_as_without() {
+    let server = Connections::open(20);
+    let port = server.listener.local_addr().expect("bound").port();
+    let [local, remote] = [SocketEnd::Local, SocketEnd::Remote].map(|end| KernelTest::port(end, port, port));
+    let either = KernelTest::any([local.clone(), remote]);
     let unix = std::os::unix::net::UnixStream::pair().expect("a pair");
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
-    let of_server: FxHashSet<u32> = server.inodes().collect();
-    let with_others: FxHashSet<u32> = of_server.iter().copied().chain([inode_of(&unix.0), inode_of(&udp)]).collect();
-    // Where it is bound and neither listens nor is connected, it is not among what is guessed.
+    // It is bound and neither listens nor is connected.
     let bound = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a descriptor more");
     rustix::net::bind(&bound, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("loopback");
-    let with_bound: FxHashSet<u32> = with_others.iter().copied().chain([inode_of(&bound)]).collect();
-    for held in [of_server, with_others, with_bound] {
+    let of_server: FxHashSet<u32> = server.inodes().collect();
+    let with = |others: &[u32]| of_server.iter().chain(others).copied().collect::<FxHashSet<u32>>();
+    let with_others = with(&[inode_of(&unix.0), inode_of(&udp)]);
+    let with_bound = with(&[inode_of(&bound)]);
+    for (held, is_all_by_either) in [(&of_server, true), (&with_others, true), (&with_bound, false)] {
         for tcp_info in [true, false] {
-            let fields = QueryFields { owner: true, tcp_info, ..QueryFields::NONE };
-            let whole = found(&held, usize::MAX, fields);
-            assert_eq!(found(&held, 0, fields), whole);
-            assert!(!tcp_info || whole.1);
-            assert!(server.inodes().all(|inode| whole.0.contains(&inode)));
-            assert_eq!(held.contains(&inode_of(&udp)), whole.0.contains(&inode_of(&udp)));
+            let (whole, _) = found(held, None, tcp_info);
+            assert!(of_server.is_subset(&whole.inodes.iter().copied().collect()));
+            assert_eq!(whole.inodes.contains(&inode_of(&udp)), held.contains(&inode_of(&udp)));
+            assert_eq!(found(held, Some(&either), tcp_info), (whole, is_all_by_either));
+            let (whole, _) = found(held, None, tcp_info);
+            assert_eq!(found(held, Some(&local), tcp_info), (whole, false), "the ends of clients are sought");
         }
     }
 }
