@@ -23,12 +23,14 @@ use std::time::{Duration, Instant};
 use answers::Answer;
 use ratios::{Baseline, Rows};
 use rows::{Floor, Question, Rival};
-use socket_load::SocketLoad;
+use socket_load::{CgroupMount, SocketLoad};
 
 /// This part of all sockets (a divisor) is in `CLOSE_WAIT`, and as many are of IPv6: 4,000 of 200,000.
 const FEW_DIVISOR: u32 = 50;
 /// How many sockets are left in `TIME_WAIT`, at the most.
 const TIME_WAIT_MAX: u32 = 4_000;
+/// Words in the names of rows about one process.
+const OF_PROCESSES: [&str; 2] = ["pid:", "process:"];
 /// They are made anew after this time: the kernel keeps them for 60 s.
 const TIME_WAIT_RENEWED_AFTER: Duration = Duration::from_secs(20);
 
@@ -65,6 +67,7 @@ fn measure(size: u32, rounds: usize, chosen: &[String]) -> Rows {
         load.raise_listeners();
         ask_all(&raised, rounds, &mut rows, || {});
     }
+    measure_services(size, rounds, chosen, &mut rows);
     let questions = wanted(rows::time_wait());
     if !questions.is_empty() {
         let _load = gather(size);
@@ -73,6 +76,20 @@ fn measure(size: u32, rounds: usize, chosen: &[String]) -> Rows {
     }
     rows.print();
     rows
+}
+
+/// What is asked where each process has a control group of its own, as services have.
+fn measure_services(size: u32, rounds: usize, chosen: &[String], rows: &mut Rows) {
+    let is_wanted = chosen.iter().any(|word| OF_PROCESSES.iter().any(|name| word.contains(name)));
+    if !chosen.is_empty() && !is_wanted {
+        return;
+    }
+    let Some(mount) = CgroupMount::new() else {
+        return println!("SKIPPED: cgroup v2 cannot be mounted here; no process has a control group of its own");
+    };
+    let load = SocketLoad::gather_in_cgroups(size, socket_load::holders_for(size), &mount);
+    let questions = rows::of_one_process(&load, "a control group of its own");
+    ask_all(&questions, rounds, rows, || {});
 }
 
 /// Sockets in `TIME_WAIT`.

@@ -73,7 +73,7 @@ pub fn leaked_by_one(load: &SocketLoad, size: u32) -> Vec<Question> {
     let mut questions = without_owners();
     questions.push(close_wait_with_owners("all of one process", 0.35));
     questions.push(ports("low descriptors"));
-    questions.extend(of_one_process(load.pid(LEAKING_HOLDER as usize)));
+    questions.extend(of_one_process(load, "one control group for all"));
     questions.extend(whole_table(size));
     questions
 }
@@ -163,8 +163,8 @@ fn ports(placement: &str) -> Question {
 }
 
 /// The sockets of one process.
-fn of_one_process(pid: u32) -> Vec<Question> {
-    let name = holder_name(LEAKING_HOLDER);
+pub fn of_one_process(load: &SocketLoad, placement: &str) -> Vec<Question> {
+    let (pid, name) = (load.pid(LEAKING_HOLDER as usize), holder_name(LEAKING_HOLDER));
     let commands = [
         ("list --count-only pid:N", format!("list --count-only pid:{pid}"), Printed::Number),
         ("list pid:N", format!("list pid:{pid}"), Printed::Table),
@@ -172,7 +172,8 @@ fn of_one_process(pid: u32) -> Vec<Question> {
         ("list process:NAME", format!("list process:{name}"), Printed::Table),
     ];
     let question = |(row, command, printed): (&str, String, _)| {
-        let question = Question { expected: Expected::SocketsOf(pid), ..Question::new(row, &command, printed, "") };
+        let row = format!("{row}, {placement}");
+        let question = Question { expected: Expected::SocketsOf(pid), ..Question::new(&row, &command, printed, "") };
         question.floor(Floor::DumpAndWalkOf { pid, target: 0.6 })
     };
     commands.into_iter().map(question).collect()

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
@@ -12,6 +13,8 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 const INSIDE: &str = "CONNTOP_BENCH_NAMESPACE";
 /// The first argument of a process that only holds sockets.
 const HOLD: &str = "--hold-sockets";
+/// Set in the environment of a holder: the directory of a control group that it makes and goes into.
+const CGROUP: &str = "CONNTOP_BENCH_CGROUP";
 
 /// Returns inside a network namespace of its own; outside of one, runs the program again inside and exits like it. There,
 /// `/proc` lists only its own processes where that can be had, so that nobody else's descriptors are walked.
@@ -63,6 +66,11 @@ pub fn hold_if_asked() {
         return;
     }
     let number = args.next().and_then(|arg| arg.parse().ok()).expect("an argument of ours");
+    if let Some(cgroup) = std::env::var_os(CGROUP).map(PathBuf::from) {
+        std::fs::create_dir(&cgroup).expect("a mount of ours");
+        // "0" is the process that writes it.
+        std::fs::write(cgroup.join("cgroup.procs"), "0").expect("a control group of ours");
+    }
     let mut holder = Holder::open(number);
     let mut lines = std::io::stdin().lines();
     while let Some(Ok(line)) = lines.next() {
@@ -194,24 +202,56 @@ fn raise_descriptor_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// Processes that hold sockets; they end with it.
+/// Processes that hold sockets; they end with it, and so do their control groups.
 pub struct SocketLoad {
     holders: Vec<Child>,
+    cgroups: Vec<PathBuf>,
+}
+
+/// A mount of cgroup v2 in the mount namespace of the benchmark, which ends with that.
+pub struct CgroupMount(tempfile::TempDir);
+
+impl CgroupMount {
+    /// `None` where that is not allowed.
+    pub fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().ok()?;
+        let mount = Command::new("mount").args(["-t", "cgroup2", "none"]).arg(directory.path()).status();
+        mount.is_ok_and(|status| status.success()).then_some(Self(directory))
+    }
+}
+
+impl Drop for CgroupMount {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(self.0.path()).status());
+    }
 }
 
 impl SocketLoad {
     /// `sockets` TCP sockets (both ends of connections), spread over `holders` processes (see [`holders_for`]).
     pub fn gather(sockets: u32, holders: u32) -> Self {
+        Self::start(sockets, vec![None; holders as usize])
+    }
+
+    /// The same, each holder in a control group of its own.
+    pub fn gather_in_cgroups(sockets: u32, holders: u32, mount: &CgroupMount) -> Self {
+        let name = |holder: u32| format!("conntop-bench-{}-{holder}", std::process::id());
+        Self::start(sockets, (0..holders).map(|holder| Some(mount.0.path().join(name(holder)))).collect())
+    }
+
+    /// A holder for each of `cgroups`, in that control group.
+    fn start(sockets: u32, cgroups: Vec<Option<PathBuf>>) -> Self {
         let this = std::env::current_exe().expect("a program knows its file");
-        let start = |holder: u32| {
+        let start = |(holder, cgroup): (usize, &Option<PathBuf>)| {
             Command::new(&this)
                 .args([HOLD, &holder.to_string()])
+                .envs(cgroup.iter().map(|cgroup| (CGROUP, cgroup)))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
                 .expect("the program starts again")
         };
-        let mut socket_load = Self { holders: (0..holders).map(start).collect() };
+        let holders = cgroups.iter().enumerate().map(start).collect();
+        let mut socket_load = Self { holders, cgroups: cgroups.into_iter().flatten().collect() };
         socket_load.grow(sockets);
         socket_load
     }
@@ -281,6 +321,9 @@ impl Drop for SocketLoad {
         for holder in &mut self.holders {
             drop(holder.kill());
             drop(holder.wait());
+        }
+        for cgroup in &self.cgroups {
+            drop(std::fs::remove_dir(cgroup));
         }
     }
 }
