@@ -1,7 +1,7 @@
 //! The two parts in which two threads dump a large table at the same time.
 //!
 //! The kernel can neither begin a dump in the middle of its table nor say how its sockets are spread, and the first ones of a
-//! dump are no fair sample: since Linux 6.13 a connection's place follows its local port (`inet_ehashfn`). So the parts are
+//! dump are no fair sample: on Linux 6.18 a connection's place follows its local port (`inet_ehashfn`). So the parts are
 //! stripes of ports, whatever the table holds. Each thread walks the whole table, and is told its own part.
 
 use crate::model::endpoint::Protocol;
@@ -14,9 +14,11 @@ use crate::source::linux::sock_diag::BOUND;
 const ESTABLISHED: u32 = 1 << 1;
 
 /// Whether two threads dump `planned` faster than one: where most sockets of a table are told. Of a few sockets of a large table
-/// they do not: the walk is not halved, only what is told.
+/// they do not: the walk is not halved, only what is told. One family may be few.
 pub fn are_worth_it(planned: &PlannedDump) -> bool {
-    planned.protocol == Protocol::Tcp && planned.states & ESTABLISHED != 0 && planned.test == KernelTest::EVERYTHING
+    let is_most =
+        planned.states & ESTABLISHED != 0 && planned.family.is_none() && planned.test == KernelTest::EVERYTHING;
+    planned.protocol == Protocol::Tcp && is_most
 }
 
 /// Two dumps that tell each socket of `planned` once.
@@ -125,6 +127,7 @@ mod tests {
         let listeners = PlannedDump { states: LISTENERS, ..connections() };
         let close_wait = PlannedDump { states: 1 << 8, ..connections() };
         let udp = PlannedDump { protocol: Protocol::Udp, ..connections() };
-        assert!([few, listeners, close_wait, udp].iter().all(|planned| !are_worth_it(planned)));
+        let of_ipv6 = PlannedDump { family: Some(Family::Ipv6), ..connections() };
+        assert!([few, listeners, close_wait, udp, of_ipv6].iter().all(|planned| !are_worth_it(planned)));
     }
 }
