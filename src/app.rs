@@ -55,6 +55,7 @@ use crate::app::background::PendingWork;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::input::InputHistory;
+use crate::app::keymap::key::KeyStroke;
 use crate::app::mode::{Mode, Page, ReturnPoint};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
@@ -65,6 +66,7 @@ use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
+use crate::model::time::Timestamp;
 use crate::store::Store;
 
 /// The settings that the app starts with.
@@ -149,6 +151,12 @@ pub struct App {
     questions: u64,
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
+    /// When the first sample was taken.
+    first_sample: Option<Timestamp>,
+    /// `q` was the last key, and was to be pressed once more.
+    is_quit_asked: bool,
+    /// The keys that were told to do nothing.
+    idle_keys: Vec<KeyStroke>,
     filters: InputHistory,
     /// Where Esc leads from the connections of a group.
     entered_from: Option<ReturnPoint>,
@@ -180,6 +188,9 @@ impl App {
             source_status: SourceStatus::default(),
             questions: 0,
             offer: None,
+            first_sample: None,
+            is_quit_asked: false,
+            idle_keys: Vec::new(),
             filters: InputHistory::default(),
             entered_from: None,
             asked: Needs::default(),
@@ -207,6 +218,7 @@ impl App {
             Msg::SourceFailed(why) => self.on_source_failed(why),
             Msg::SourceEnded => self.on_source_ended(),
             Msg::HostNames(names) => self.on_host_names(names),
+            Msg::NoticeRead(number) => self.on_notice_read(number),
             Msg::Notice(text) => self.say(NoticeLevel::Plain, text),
         };
         effects.extend(self.go_on());
@@ -234,6 +246,11 @@ impl App {
         self.panels.change_tables(|table| table.columns_mut().forget_widths());
         self.refresh_panel();
         self.dirty = true;
+        Vec::new()
+    }
+
+    fn on_notice_read(&mut self, number: u64) -> Vec<Effect> {
+        self.dirty |= self.notices.remove(number);
         Vec::new()
     }
 

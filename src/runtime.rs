@@ -7,6 +7,7 @@ mod event_loop;
 mod keys;
 mod kills;
 pub mod load;
+mod notice_timer;
 mod os;
 #[cfg(not(unix))]
 mod other;

@@ -154,7 +154,6 @@ impl App {
     /// Starts to take in the oldest delta that waits.
     fn begin_intake(&mut self, _steps: &mut usize) {
         let Some(next) = self.pending.take() else { return };
-        self.notices.age();
         let (logged, intake) = match next {
             PendingDelta::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
             PendingDelta::Merged(merged) => {
@@ -176,6 +175,7 @@ impl App {
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
     fn finish_intake(&mut self, pending: DeltaIntake) -> usize {
         let touched = self.store.finish(pending.intake);
+        self.first_sample.get_or_insert(self.store.at());
         self.panels.connections.view.apply(&touched, &self.store);
         self.panels.log.cursor.grow_above(pending.logged);
         self.flows = Flows::of(self.store.history());

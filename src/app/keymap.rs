@@ -35,6 +35,8 @@ const NO_SOCKET: &str = "choose one socket first: Enter shows those of this row"
 pub(in crate::app) const OPEN: &str = "open";
 /// The action of the key that lists all actions.
 pub(in crate::app) const PALETTE: &str = "palette";
+/// The action of the key that leaves the program where nothing is open.
+pub(in crate::app) const QUIT: &str = "quit";
 /// The action of the key that leaves the program from anywhere.
 const QUIT_ANYWHERE: &str = "quit-anywhere";
 
@@ -108,7 +110,8 @@ const OTHERS: &[Binding] = &[
     Binding { action: "redraw",           keys: &[ctrl('l')],                         name: "redraw",      help: "draw everything again",                      on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Redraw]),                             footer: 0 },
     Binding { action: "suspend",          keys: &[ctrl('z')],                         name: "suspend",     help: "stop conntop; fg brings it back",            on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Suspend]),                            footer: 0 },
     Binding { action: "no",               keys: &[char('q'), char('n')],              name: "close",       help: "no; close this and change nothing",          on: on(&[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose]), run: Back(App::back),                                           footer: 0 },
-    Binding { action: "quit",             keys: &[char('q'), function(10)],           name: "quit",        help: "leave conntop",                              on: on(MAIN),                                                       run: Ask(|_| vec![Effect::Quit]),                               footer: 8 },
+    Binding { action: "leave-details",             keys: &[char('q'), function(10)],           name: "back",        help: "leave the details",      on: on(&[Detail]),                                                    run: Back(App::back),                                            footer: 0 },
+    Binding { action: QUIT,               keys: &[char('q'), function(10)],           name: "quit",        help: "back to the groups; else leave conntop",      on: on(&[Table]),                                                    run: Ask(App::quit),                                            footer: 8 },
     Binding { action: QUIT_ANYWHERE,      keys: &[ctrl('c')],                         name: "quit",        help: "leave conntop, from anywhere",               on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Quit]),                               footer: 0 },
 ];
 
@@ -135,8 +138,9 @@ pub fn footer(context: &KeyContext) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, KeyScope); 8] = [
+pub const SECTIONS: [(&str, KeyScope); 9] = [
     ("Tables and the log", Table),
+    ("The details", Detail),
     ("Menus", Menu),
     ("The list of actions", Palette),
     ("Before a signal is sent", Confirm),

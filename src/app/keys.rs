@@ -10,15 +10,23 @@ use crate::app::binding::{Binding, KeyScope};
 use crate::app::detail;
 use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
-use crate::app::keymap;
+use crate::app::explain;
 use crate::app::keymap::key::KeyStroke;
+use crate::app::keymap::{self, QUIT};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page, ReturnPoint};
 use crate::app::msg::EarlyKey;
 use crate::app::notice::NoticeLevel;
 use crate::app::panels::OpenTarget;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::tabs::Tab;
+use crate::model::snapshot::SourceKind;
 use crate::model::socket::SocketId;
+use crate::table::units;
+
+/// So many keys are told that they do nothing; who presses more of them is not helped by more words.
+const IDLE_KEYS_MAX: usize = 32;
+/// For longer than this `q` asks before what was seen is lost.
+const LOST_HISTORY_MIN: Duration = Duration::from_secs(10 * 60);
 
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
@@ -30,8 +38,11 @@ impl App {
         self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
         let Some(key) = KeyStroke::pressed(event) else { return Vec::new() };
+        let was_asked = std::mem::take(&mut self.is_quit_asked);
         if let Some(binding) = self.config.settings.keymap.binding(scope, key) {
             self.dirty = true;
+            // The second `q` is the next key.
+            self.is_quit_asked = was_asked && binding.action == QUIT;
             if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
             }
@@ -49,9 +60,18 @@ impl App {
             KeyCode::Char(character) if scope == KeyScope::ConfirmWord && early != Some(EarlyKey::QuestionUnread) => {
                 self.type_word(character);
             }
+            _ if matches!(scope, KeyScope::Table | KeyScope::Detail) => self.say_that_it_does_nothing(key),
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Says of `key` that it does nothing here, once: who presses it again knows.
+    fn say_that_it_does_nothing(&mut self, key: KeyStroke) {
+        if self.idle_keys.len() < IDLE_KEYS_MAX && !self.idle_keys.contains(&key) {
+            self.idle_keys.push(key);
+            self.say(NoticeLevel::Plain, format!("{key} does nothing here; ? shows the keys").as_str());
+        }
     }
 
     pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
@@ -113,6 +133,31 @@ impl App {
         }
     }
 
+    /// Leaves the connections of a group for the groups; else the program. Where that loses minutes of history that no file has,
+    /// it has to be asked for twice.
+    pub(super) fn quit(&mut self) -> Vec<Effect> {
+        if self.entered_from.is_some() && !self.panels.connections.view.filter().is_empty() {
+            self.clear_filter();
+            return Vec::new();
+        }
+        let observed = self.observed();
+        if observed < LOST_HISTORY_MIN || std::mem::replace(&mut self.is_quit_asked, true) {
+            return vec![Effect::Quit];
+        }
+        let text = format!(
+            "q again ends conntop and loses the history of {}; conntop record keeps one",
+            units::lasted(observed)
+        );
+        self.say(NoticeLevel::Plain, text.as_str())
+    }
+
+    /// How long this machine has been watched; nothing for what comes from a file or is made up.
+    fn observed(&self) -> Duration {
+        let is_live = !matches!(self.config.source.kind, SourceKind::Replay | SourceKind::Synthetic);
+        let first = self.first_sample.filter(|_| is_live);
+        first.map_or(Duration::ZERO, |first| self.store.at().since(first))
+    }
+
     /// Clears the filter; from the connections of a group it goes back to the groups. The cursor stays on its row.
     fn clear_filter(&mut self) {
         if self.panel().filter().is_some() && !self.panels.connections.view.filter().is_empty() {
@@ -138,32 +183,49 @@ impl App {
     }
 
     pub(super) fn go(&mut self, motion: Motion) {
+        if matches!(self.mode, Mode::Menu(_)) {
+            return self.move_in_menu(motion);
+        }
         let page = page_lines(self.body_height());
-        match &mut self.mode {
-            Mode::Help { scroll } => {
-                // Title line and footer are not the help's.
-                let height = usize::from(self.config.size.1).saturating_sub(2);
-                let len = keymap::help_len(self.config.size.0, self.config.settings.read_only);
-                scroll.go(motion, page, ScrollExtent { len, height });
-            }
-            Mode::Explain { explained, scroll } => {
-                let height = usize::from(self.config.size.1).saturating_sub(2);
-                let len = crate::app::explain::len(explained, self.config.size.0);
-                scroll.go(motion, page, ScrollExtent { len, height });
-            }
-            Mode::Menu(_) => self.move_in_menu(motion),
-            _ => self.go_in_page(motion, page),
+        let Some(extent) = self.scroll_extent() else {
+            return self.change_panel(|panel, context| panel.go(motion, context));
+        };
+        if let Some(scroll) = self.scroll_mut() {
+            scroll.go(motion, page, extent);
         }
     }
 
-    fn go_in_page(&mut self, motion: Motion, page: usize) {
-        let len = match self.page {
-            Page::Detail(_) => detail::len(self),
-            Page::Tab => return self.change_panel(|panel, context| panel.go(motion, context)),
-        };
-        let height = self.body_height();
-        if let Page::Detail(detail) = &mut self.page {
-            detail.scroll.go(motion, page, ScrollExtent { len, height });
+    /// How long the page is that is read by scrolling, and its window; `None` where a panel has the keys.
+    pub(super) fn scroll_extent(&self) -> Option<ScrollExtent> {
+        let (width, height) = self.config.size;
+        // Title line and footer are not the page's.
+        let over_screen = usize::from(height).saturating_sub(2);
+        match (&self.mode, &self.page) {
+            (Mode::Help { .. }, _) => {
+                let len = keymap::help_len(width, self.config.settings.read_only);
+                Some(ScrollExtent { len, height: over_screen })
+            }
+            (Mode::Explain { explained, .. }, _) => {
+                Some(ScrollExtent { len: explain::len(explained, width), height: over_screen })
+            }
+            (_, Page::Detail(_)) => Some(ScrollExtent { len: detail::len(self), height: self.body_height() }),
+            (_, Page::Tab) => None,
+        }
+    }
+
+    pub(super) fn scroll_mut(&mut self) -> Option<&mut Scroll> {
+        match (&mut self.mode, &mut self.page) {
+            (Mode::Help { scroll } | Mode::Explain { scroll, .. }, _) => Some(scroll),
+            (_, Page::Detail(detail)) => Some(&mut detail.scroll),
+            (_, Page::Tab) => None,
+        }
+    }
+
+    /// Keeps the page that is read by scrolling within its length, after that or the size of the screen has changed.
+    pub(super) fn clamp_scroll(&mut self) {
+        let Some(extent) = self.scroll_extent() else { return };
+        if let Some(scroll) = self.scroll_mut() {
+            scroll.clamp(extent);
         }
     }
 

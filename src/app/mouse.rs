@@ -9,6 +9,8 @@ use crate::app::effect::Effect;
 use crate::app::keymap::{self, OPEN};
 use crate::app::layout::{Layout, tab_places};
 use crate::app::mode::{Mode, Page};
+use crate::app::panels::{PanelContext, log};
+use crate::app::tabs::Tab;
 
 /// Lines that one notch of the wheel moves.
 const WHEEL_LINES: isize = 3;
@@ -47,6 +49,10 @@ impl App {
             let hit = places.iter().find(|place| (place.x..place.x + place.width).contains(&at.x));
             return hit.map_or_else(Vec::new, |place| self.run(&place.tab.row().binding, None));
         }
+        if layout.headline.contains(at) {
+            self.click_headline(usize::from(at.y - layout.headline.y), usize::from(layout.headline.height));
+            return Vec::new();
+        }
         if matches!(self.page, Page::Detail(_)) {
             // The details have nothing to click.
             return Vec::new();
@@ -55,8 +61,34 @@ impl App {
             self.click_heading(at.x);
         } else if layout.body.contains(at) {
             return self.click_row(at);
+        } else if layout.log.contains(at) {
+            self.click_log(at.y - layout.log.y);
         }
         Vec::new()
+    }
+
+    /// A click on a line about what is wrong shows the finding.
+    fn click_headline(&mut self, line: usize, lines: usize) {
+        if let Some(key) = self.panels.findings.by_culprit(lines).get(line).map(|finding| finding.key) {
+            self.dirty = true;
+            self.show(Tab::PROBLEMS);
+            let body = self.layout().map(|layout| layout.body);
+            let context = PanelContext { store: &self.store, config: &self.config, body };
+            self.panels.findings.select(key, &context);
+        }
+    }
+
+    /// A click on the title of the log below a table shows all of it, one on an entry the connection.
+    fn click_log(&mut self, line: u16) {
+        let count = usize::from(line);
+        self.dirty = true;
+        match count.checked_sub(1) {
+            None => self.show(Tab::CHANGES),
+            Some(nth) => {
+                let id = log::below_table(&self.store, count).nth(nth).map(|entry| entry.id);
+                id.into_iter().for_each(|id| self.open_detail(id));
+            }
+        }
     }
 
     /// A click on a heading does what the menu of columns does.

@@ -52,6 +52,8 @@ pub enum Msg {
     SourceEnded,
     /// Names of hosts were found, or are gone.
     HostNames(Vec<Named>),
+    /// The notice of this number has been on the screen for as long as it takes to read it.
+    NoticeRead(u64),
     /// Something worth a line to the user (a terminal that cannot copy, a thread that ended).
     Notice(DisplayText),
 }

@@ -53,6 +53,7 @@ impl App {
         let body = self.layout().map(|layout| layout.body);
         let context = PanelContext { store: &self.store, config: &self.config, body };
         self.panels.refresh(self.tab, &context);
+        self.clamp_scroll();
     }
 
     /// What is selected on the screen.

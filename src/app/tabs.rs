@@ -186,6 +186,10 @@ impl Default for Tab {
 impl Tab {
     /// The tab whose rows are single sockets: filters speak of them, and groups open into them.
     pub(in crate::app) const SOCKETS: Self = Self::Connections;
+    /// The tab that the lines about what is wrong lead to.
+    pub(in crate::app) const PROBLEMS: Self = Self::Findings;
+    /// The tab that has all of the log.
+    pub(in crate::app) const CHANGES: Self = Self::Log;
 
     /// The tab's row in the table.
     pub const fn row(self) -> &'static TabRow {

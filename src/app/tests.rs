@@ -493,6 +493,9 @@ fn a_failed_sample_keeps_the_data_and_says_why() {
 fn nothing_is_drawn_when_nothing_changed() {
     let mut app = three();
     assert!(app.take_dirty() && !app.take_dirty());
+    // That the key does nothing is said once, and the next key takes it away.
+    press(&mut app, "§§");
+    assert!(app.take_dirty());
     press(&mut app, "§");
     assert!(!app.take_dirty());
     press(&mut app, "j");
@@ -576,6 +579,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 
 mod close;
 mod findings;
+mod hands;
 mod lookups;
 mod palette;
 mod safety;

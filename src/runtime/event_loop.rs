@@ -18,6 +18,7 @@ use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::runtime::closes::Closes;
 use crate::runtime::confirm_guard::{ConfirmGuard, TerminalInput};
 use crate::runtime::kills::Kills;
+use crate::runtime::notice_timer::NoticeTimer;
 use crate::runtime::os;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::signal_event::{SignalEvent, exit_code};
@@ -88,6 +89,8 @@ pub struct EventLoop {
     next_frame: Instant,
     /// Which keys come too soon.
     confirm_guard: ConfirmGuard,
+    /// When the notice on the screen goes.
+    notice_timer: NoticeTimer,
 }
 
 impl EventLoop {
@@ -105,6 +108,7 @@ impl EventLoop {
             terminal_use: TerminalUse::Foreground,
             next_frame: Instant::now(),
             confirm_guard: ConfirmGuard::default(),
+            notice_timer: NoticeTimer::default(),
         }
     }
 
@@ -133,6 +137,8 @@ impl EventLoop {
     async fn take_in_next(&mut self) -> io::Result<()> {
         let has_work = self.has_work();
         let is_foreground = self.terminal_use == TerminalUse::Foreground;
+        let notice = self.notice_timer.due();
+        let notice_end = notice.map_or_else(Instant::now, |(_, end)| end.into());
         tokio::select! {
             biased;
             signal = self.queues.signals.recv() => self.on_signal(signal.unwrap_or(SignalEvent::End(HANGUP))),
@@ -143,6 +149,7 @@ impl EventLoop {
             // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
             Some(msg) = self.queues.messages.recv(), if !has_work => self.tell(msg),
             () = sleep_until(self.next_frame), if self.dirty && is_foreground => Ok(()),
+            () = sleep_until(notice_end), if notice.is_some() && is_foreground => self.tell_notice_read(notice),
             () = yield_now(), if has_work => Ok(()),
             () = sleep(FRONT_WAIT), if self.terminal_use == TerminalUse::Background => self.show_if_in_front(),
         }
@@ -221,6 +228,11 @@ impl EventLoop {
             }
             Event::Key(_) | Event::FocusGained | Event::FocusLost => Ok(()),
         }
+    }
+
+    fn tell_notice_read(&mut self, notice: Option<(u64, std::time::Instant)>) -> io::Result<()> {
+        self.notice_timer = NoticeTimer::default();
+        notice.map_or(Ok(()), |(number, _)| self.tell(Msg::NoticeRead(number)))
     }
 
     fn tell(&mut self, msg: Msg) -> io::Result<()> {
@@ -316,7 +328,9 @@ impl EventLoop {
         let (now, due) = (Instant::now(), self.next_frame);
         if self.dirty && now >= due && (!self.input_waits() || now >= due + FRAME) {
             self.handlers.screen.draw(&self.app)?;
-            self.confirm_guard.frame_drawn(self.app.question(), std::time::Instant::now());
+            let now = std::time::Instant::now();
+            self.confirm_guard.frame_drawn(self.app.question(), now);
+            self.notice_timer.frame_drawn(self.app.notices.latest().map(|(notice, _)| notice), now);
             self.dirty = false;
             self.next_frame = Instant::now() + FRAME;
             assert!(!is_panic_wanted(), "a test asked for this panic");

@@ -85,7 +85,7 @@ fn read_only_sends_no_signal() {
     session.keys("jK");
     session.wait_for_text("--read-only");
     session.keys("\ry");
-    session.keys("q");
+    session.keys("qq");
     assert_eq!(session.wait().code(), Some(0));
     assert!(server.ended_within(Duration::ZERO).is_none());
 }

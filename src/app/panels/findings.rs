@@ -219,12 +219,26 @@ impl FindingsPanel {
         context.body.map_or(1, |body| usize::from(findings_layout(body, self.len()).list.height))
     }
 
+    /// How long the text of the selected finding is, and its window.
+    fn text_extent(&self, context: &PanelContext<'_>) -> Option<ScrollExtent> {
+        let (body, finding) = (context.body?, self.selected_finding()?);
+        let height = usize::from(findings_layout(body, self.len()).text.height);
+        Some(ScrollExtent { len: longest(&columns(finding, context, body.width)), height })
+    }
+
     /// Scrolls the text of the selected finding.
     fn scroll_text(&mut self, motion: Motion, context: &PanelContext<'_>) {
-        let (Some(body), Some(finding)) = (context.body, self.selected_finding()) else { return };
-        let height = usize::from(findings_layout(body, self.len()).text.height);
-        let len = longest(&columns(finding, context, body.width));
-        self.scroll.go(motion, page_lines(height), ScrollExtent { len, height });
+        if let Some(extent) = self.text_extent(context) {
+            self.scroll.go(motion, page_lines(extent.height), extent);
+        }
+    }
+
+    /// Picks the finding `key`, if it is listed.
+    pub(in crate::app) fn select(&mut self, key: FindingKey, context: &PanelContext<'_>) {
+        let line = self.iter().position(|finding| finding.key == key);
+        if let Some(line) = line {
+            self.with_lines(self.list_height(context), |cursor, lines| cursor.select(line, lines));
+        }
     }
 }
 
@@ -284,6 +298,9 @@ impl Panel for FindingsPanel {
     fn refresh(&mut self, context: &PanelContext<'_>) {
         let found = self.cursor.sought().and_then(|key| self.iter().position(|finding| finding.key == key));
         self.with_lines(self.list_height(context), |cursor, lines| cursor.refresh(found, lines));
+        if let Some(extent) = self.text_extent(context) {
+            self.scroll.clamp(extent);
+        }
     }
 
     fn severity(&self) -> Option<Severity> {

@@ -8,6 +8,7 @@ use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::selection::Selected;
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
+use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::table::units;
 
@@ -80,6 +81,13 @@ impl Panel for LogPanel {
         let found = self.cursor.sought().and_then(|number| line(context.store, number));
         self.with_lines(context, |cursor, lines| cursor.refresh(found, lines));
     }
+}
+
+/// The newest `count` entries for the panel below a table: without the ends of `TIME_WAIT`, where nothing happened but that the
+/// kernel forgot a connection, as it does with every one that was closed from here.
+pub fn below_table(store: &Store, count: usize) -> impl Iterator<Item = &Transition> {
+    let is_end = |entry: &&Transition| entry.from == Some(TcpState::TimeWait) && entry.to.is_none();
+    store.log().entries().iter().rev().filter(move |entry| !is_end(entry)).take(count)
 }
 
 /// The entry with this number, while the log keeps it.

@@ -4,11 +4,10 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
-use crate::app::panels::log::{LogPanel, change_text, lasted_text, owner_text};
+use crate::app::panels::log::{LogPanel, below_table, change_text, lasted_text, owner_text};
 use crate::app::panels::table::MARGIN_LEFT;
 use crate::model::delta::Transition;
 use crate::model::process::Names;
-use crate::model::tcp_state::TcpState;
 use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
@@ -49,8 +48,7 @@ pub fn draw_below_table(painter: &mut Painter<'_>, area: Rect, app: &App) {
     }
     let total = units::count(app.store.log().total());
     painter.rule(area, &format!("Log · {total} changes · ends of TIME_WAIT only in 8 Log"));
-    let entries = app.store.log().entries().iter().rev().filter(|entry| !is_expiry(entry));
-    let lines: Vec<&Transition> = entries.take(usize::from(area.height - 1)).collect();
+    let lines: Vec<&Transition> = below_table(&app.store, usize::from(area.height - 1)).collect();
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
     }
@@ -58,11 +56,6 @@ pub fn draw_below_table(painter: &mut Painter<'_>, area: Rect, app: &App) {
     for (entry, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
         draw_entry(painter, (area.width, y), app, entry, &places);
     }
-}
-
-/// Whether nothing happened but that the kernel forgot the connection, as it does with every one that it closed first.
-fn is_expiry(entry: &Transition) -> bool {
-    entry.from == Some(TcpState::TimeWait) && entry.to.is_none()
 }
 
 /// Draws the tab.

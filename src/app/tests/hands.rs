@@ -1,0 +1,124 @@
+//! What keys and clicks do that lead somewhere else, and what is said where they do nothing.
+
+use super::*;
+use crate::app::layout::SIZE_MIN;
+use crate::app::mode::Page;
+use crate::model::testing::transition;
+
+fn click(app: &mut App, (column, row): (u16, u16)) -> Vec<Effect> {
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    app.turn(Msg::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+}
+
+fn is_detail(app: &App, cookie: u64) -> bool {
+    matches!(&app.page, Page::Detail(detail) if detail.id == id(cookie))
+}
+
+#[test]
+fn q_leaves_what_is_open_one_after_the_other_and_then_the_program() {
+    let mut app = three();
+    press(&mut app, "2");
+    enter(&mut app);
+    assert_eq!(app.tab, Tab::Connections, "the connections of a process");
+    press(&mut app, "j");
+    enter(&mut app);
+    assert!(matches!(app.page, Page::Detail(_)));
+    press(&mut app, "?");
+    for (is_help, is_detail, tab) in
+        [(false, true, Tab::Connections), (false, false, Tab::Connections), (false, false, Tab::Processes)]
+    {
+        assert!(!press(&mut app, "q").contains(&Effect::Quit));
+        let help = matches!(app.mode, Mode::Help { .. });
+        assert_eq!((help, matches!(app.page, Page::Detail(_)), app.tab), (is_help, is_detail, tab));
+    }
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+}
+
+#[test]
+fn history_that_no_file_has_is_lost_only_after_a_second_q() {
+    let mut app = three();
+    send(&mut app, delta(100 + 9 * 60));
+    assert_eq!(press(&mut app, "q"), [Effect::Quit], "a short look is not worth a question");
+    send(&mut app, delta(100 + 42 * 60));
+    assert!(press(&mut app, "q").is_empty());
+    assert!(notice(&app).contains("42m"), "{}", notice(&app));
+    assert!(press(&mut app, "jq").is_empty(), "another key came between");
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+    let mut replayed = app_with(|config| config.source.kind = SourceKind::Replay, vec![tcp(1)]);
+    send(&mut replayed, delta(9_000));
+    assert_eq!(press(&mut replayed, "q"), [Effect::Quit], "the recording still has it");
+}
+
+#[test]
+fn a_key_that_does_nothing_says_so_once() {
+    let mut app = three();
+    press(&mut app, "b");
+    assert!(notice(&app).starts_with("b does nothing here"), "{}", notice(&app));
+    press(&mut app, "b");
+    assert_eq!(notice(&app), "");
+    for nth in 0..200 {
+        app.turn(Msg::Key(KeyEvent::new(
+            KeyCode::Char(char::from_u32(0x400 + nth).expect("valid")),
+            KeyModifiers::NONE,
+        )));
+    }
+    assert!(app.idle_keys.len() < 200);
+}
+
+#[test]
+fn a_notice_goes_when_it_has_been_read_and_not_with_a_sample() {
+    let mut app = three();
+    press(&mut app, "b");
+    let number = app.notices.latest().expect("said").0.number;
+    (101..150).for_each(|second| drop(send(&mut app, delta(second))));
+    assert_ne!(notice(&app), "");
+    app.take_dirty();
+    app.turn(Msg::NoticeRead(number));
+    assert_eq!((notice(&app).as_str(), app.take_dirty()), ("", true));
+}
+
+/// An app of 120x40 with log lines of sockets 1 to 3, the newest first.
+fn logged() -> App {
+    let mut app = app_with(|config| config.size = (120, 40), (1..=3).map(tcp).collect());
+    let (open, ends) = (Some(TcpState::Established), Some(TcpState::CloseWait));
+    let entry = |cookie: u64| transition(tcp(cookie), 101_000, open, ends);
+    send(&mut app, Delta { transitions: (1..=3).map(entry).collect(), ..delta(101) });
+    app
+}
+
+#[test]
+fn a_click_on_the_log_below_a_table_opens_the_connection_and_its_title_all_of_the_log() {
+    for (line, cookie) in [(1, 3), (3, 1)] {
+        let mut app = logged();
+        let log = app.layout().expect("large enough").log;
+        click(&mut app, (10, log.y + line));
+        assert!(is_detail(&app, cookie), "{line}");
+    }
+    let mut app = logged();
+    let log = app.layout().expect("large enough").log;
+    click(&mut app, (10, log.y + 4));
+    assert!(matches!(app.page, Page::Tab), "there is no such line");
+    click(&mut app, (10, log.y));
+    assert_eq!(app.tab, Tab::Log);
+}
+
+proptest! {
+    /// Whatever was scrolled to, no size of the window leaves the page blank.
+    #[test]
+    fn a_page_is_never_scrolled_past_its_end(
+        keys in "[?qe\\njGg]{1,12}",
+        sizes in proptest::collection::vec((SIZE_MIN.0..300, SIZE_MIN.1..100), 1..6),
+    ) {
+        let mut app = three();
+        for (key, size) in keys.chars().zip(sizes.into_iter().cycle()) {
+            match key {
+                '\n' => drop(enter(&mut app)),
+                key => drop(press(&mut app, &key.to_string())),
+            }
+            app.turn(Msg::Resize(size.0, size.1));
+            if let (Some(extent), Some(scroll)) = (app.scroll_extent(), app.scroll_mut()) {
+                prop_assert!(scroll.first() == 0 || scroll.first() + extent.height <= extent.len);
+            }
+        }
+    }
+}
