@@ -55,7 +55,7 @@ use crate::app::background::PendingWork;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
 use crate::app::input::InputHistory;
-use crate::app::keymap::key::KeyStroke;
+use crate::app::keys::KeyHistory;
 use crate::app::mode::{Mode, Page, ReturnPoint};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
@@ -153,10 +153,7 @@ pub struct App {
     offer: Option<Kill>,
     /// When the first sample was taken.
     first_sample: Option<Timestamp>,
-    /// `q` was the last key, and was to be pressed once more.
-    is_quit_asked: bool,
-    /// The keys that were told to do nothing.
-    idle_keys: Vec<KeyStroke>,
+    key_history: KeyHistory,
     filters: InputHistory,
     /// Where Esc leads from the connections of a group.
     entered_from: Option<ReturnPoint>,
@@ -189,8 +186,7 @@ impl App {
             questions: 0,
             offer: None,
             first_sample: None,
-            is_quit_asked: false,
-            idle_keys: Vec::new(),
+            key_history: KeyHistory::default(),
             filters: InputHistory::default(),
             entered_from: None,
             asked: Needs::default(),

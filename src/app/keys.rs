@@ -31,6 +31,15 @@ const LOST_HISTORY_MIN: Duration = Duration::from_secs(10 * 60);
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
+/// What the keys before this one left behind.
+#[derive(Debug, Default)]
+pub(super) struct KeyHistory {
+    /// The last key was to be pressed once more to end the program.
+    is_quit_asked: bool,
+    /// The keys of which it was said that they do nothing; [`IDLE_KEYS_MAX`] at the most.
+    pub(super) idle: Vec<KeyStroke>,
+}
+
 impl App {
     pub(super) fn on_key(&mut self, event: KeyEvent, early: Option<EarlyKey>) -> Vec<Effect> {
         // What stood in the footer has been read; the key still does what it does.
@@ -38,11 +47,11 @@ impl App {
         self.dirty |= dismissed;
         let scope = self.mode.scope(&self.page);
         let Some(key) = KeyStroke::pressed(event) else { return Vec::new() };
-        let was_asked = std::mem::take(&mut self.is_quit_asked);
+        let was_asked = std::mem::take(&mut self.key_history.is_quit_asked);
         if let Some(binding) = self.config.settings.keymap.binding(scope, key) {
             self.dirty = true;
             // The second `q` is the next key.
-            self.is_quit_asked = was_asked && binding.action == QUIT;
+            self.key_history.is_quit_asked = was_asked && binding.action == QUIT;
             if binding.leads_back() && dismissed && matches!(self.mode, Mode::Normal) {
                 return Vec::new();
             }
@@ -68,8 +77,8 @@ impl App {
 
     /// Says of `key` that it does nothing here, once: who presses it again knows.
     fn say_that_it_does_nothing(&mut self, key: KeyStroke) {
-        if self.idle_keys.len() < IDLE_KEYS_MAX && !self.idle_keys.contains(&key) {
-            self.idle_keys.push(key);
+        if self.key_history.idle.len() < IDLE_KEYS_MAX && !self.key_history.idle.contains(&key) {
+            self.key_history.idle.push(key);
             self.say(NoticeLevel::Plain, format!("{key} does nothing here; ? shows the keys").as_str());
         }
     }
@@ -141,7 +150,7 @@ impl App {
             return Vec::new();
         }
         let observed = self.observed();
-        if observed < LOST_HISTORY_MIN || std::mem::replace(&mut self.is_quit_asked, true) {
+        if observed < LOST_HISTORY_MIN || std::mem::replace(&mut self.key_history.is_quit_asked, true) {
             return vec![Effect::Quit];
         }
         let text = format!(

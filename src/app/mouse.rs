@@ -85,8 +85,10 @@ impl App {
         match count.checked_sub(1) {
             None => self.show(Tab::CHANGES),
             Some(nth) => {
-                let id = log::below_table(&self.store, count).nth(nth).map(|entry| entry.id);
-                id.into_iter().for_each(|id| self.open_detail(id));
+                let entry = log::below_table(&self.store, count).nth(nth);
+                if let Some(id) = entry.map(|entry| entry.id) {
+                    self.open_detail(id);
+                }
             }
         }
     }

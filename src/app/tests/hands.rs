@@ -62,7 +62,7 @@ fn a_key_that_does_nothing_says_so_once() {
             KeyModifiers::NONE,
         )));
     }
-    assert!(app.idle_keys.len() < 200);
+    assert!(app.key_history.idle.len() < 200);
 }
 
 #[test]
