@@ -1,44 +1,135 @@
-//! What `y` puts on the clipboard: the selected line, as text.
+//! What `y` offers for the clipboard: the selected row as text and JSON, its addresses, a filter, and ready-made commands.
+
+mod commands;
+
+use serde_json::{Map, Value as Json};
 
 use crate::app::App;
+use crate::app::copy::commands::CommandPlace;
 use crate::app::effect::Effect;
+use crate::app::menu::{MenuChoice, MenuLine};
 use crate::app::notice::NoticeLevel;
-use crate::app::panels::log;
+use crate::app::panels::{OpenTarget, log};
 use crate::app::selection::Selected;
+use crate::model::address_text::{local_end, remote_end};
 use crate::model::text::DisplayText;
 use crate::store::Store;
+use crate::store::groups::{Group, GroupKey};
+use crate::store::row::SocketRow;
 use crate::table::column::{Column, default_columns};
 use crate::table::connections::COLUMNS;
 
 impl App {
-    pub(super) fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = self.line_of(self.selected()) else {
-            return self.say(NoticeLevel::Plain, "there is no row to copy");
-        };
-        self.say(NoticeLevel::Good, "copied");
-        vec![Effect::Copy(DisplayText::new(&text))]
+    /// Opens the menu of what can be copied of the selected row. The texts are those of this moment.
+    pub(super) fn open_copy_menu(&mut self) {
+        let texts = self.copies_of(self.selected());
+        if texts.is_empty() {
+            self.say(NoticeLevel::Plain, "there is no row to copy");
+        } else {
+            self.open_menu(MenuChoice::Text(texts), 0);
+        }
     }
 
-    /// One line of text that says what `selection` is; `None` where it is gone or has no line.
-    fn line_of(&self, selection: Selected) -> Option<String> {
+    /// Puts `text` on the clipboard.
+    pub(super) fn copy(&mut self, text: &MenuLine) -> Vec<Effect> {
+        self.say(NoticeLevel::Good, format!("copied: {}", text.label).as_str());
+        vec![Effect::Copy(DisplayText::new(&text.about))]
+    }
+
+    /// What can be copied of `selection`, each with what it is; none where it is gone or is no row.
+    fn copies_of(&self, selection: Selected) -> Vec<MenuLine> {
         match selection {
-            Selected::None | Selected::State(_) => None,
-            Selected::Socket(id) => Some(line(COLUMNS, self.seen_row(id)?, &self.store)),
+            Selected::None | Selected::State(_) => Vec::new(),
+            Selected::Socket(id) => self.seen_row(id).map_or_else(Vec::new, |row| self.copies_of_socket(row)),
             Selected::Group(key) => {
                 let table = self.panels.of_group(key);
-                Some(line(table.columns.all, table.get(key)?, &self.store))
+                table.get(key).map_or_else(Vec::new, |group| self.copies_of_group(table.columns.all, group))
             }
-            Selected::Finding(key) => Some(self.panels.findings.get(key)?.sentence.clone()),
+            Selected::Finding(key) => {
+                let sentence = self.panels.findings.get(key).map(|finding| line("sentence", finding.sentence.clone()));
+                sentence.into_iter().chain(self.list_command()).collect()
+            }
             Selected::LogLine(number) => {
-                log::entry(&self.store, number).map(|entry| log::entry_text(entry, &self.panel_context()))
+                let Some(entry) = log::entry(&self.store, number) else { return Vec::new() };
+                let text = log::entry_text(entry, &self.panel_context());
+                let row = self.seen_row(entry.id);
+                let others = row.map_or_else(Vec::new, |row| self.copies_of_socket(row));
+                [line("log line", text)].into_iter().chain(others).collect()
             }
+        }
+    }
+
+    fn copies_of_socket(&self, row: &SocketRow) -> Vec<MenuLine> {
+        let socket = &row.connection.socket;
+        let names = self.store.names();
+        let mut texts =
+            vec![line("row", row_text(COLUMNS, row, &self.store)), line("json", json(COLUMNS, row, &self.store))];
+        texts.push(line("local end", local_end(socket, names)));
+        if !socket.remote.is_unset() {
+            texts.push(line("remote end", remote_end(socket, names)));
+        }
+        let holder = socket.owner.holders().and_then(|holders| holders.all().first());
+        texts.extend(holder.map(|process| line("pid", process.id.pid.to_string())));
+        let place = CommandPlace {
+            holder: holder.map(|process| process.id),
+            is_elsewhere: !self.store.facts().are_about(socket.id.netns()),
+            unit: socket.cgroup.and_then(|id| names.units.get(&id.get())).map(DisplayText::as_str),
+        };
+        texts.extend(commands::for_socket(socket, place));
+        texts
+    }
+
+    fn copies_of_group(&self, columns: &'static [Column<Group>], group: &Group) -> Vec<MenuLine> {
+        let mut texts =
+            vec![line("row", row_text(columns, group, &self.store)), line("json", json(columns, group, &self.store))];
+        texts.extend(group.key.remote_address().map(|address| line("address", address.ip().to_string())));
+        texts.extend(self.list_command());
+        if let GroupKey::Process(process) = group.key {
+            texts.push(line("pid", process.pid.to_string()));
+            texts.extend(commands::for_process(process, false).map(|(name, command)| line(name, command)));
+        }
+        texts
+    }
+
+    /// The command that lists what Enter shows of the selected row.
+    fn list_command(&self) -> Option<MenuLine> {
+        match self.panel().open(&self.panel_context()) {
+            OpenTarget::Filtered(filter) => Some(line("conntop", format!("conntop list {}", quoted(&filter)))),
+            OpenTarget::Nothing | OpenTarget::Details(_) | OpenTarget::Refused(_) => None,
         }
     }
 }
 
+fn line(label: &str, about: String) -> MenuLine {
+    MenuLine { label: label.to_owned(), about }
+}
+
+/// `text` as one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// The cells of the columns that are shown by default, blank ones left out.
-fn line<R>(columns: &'static [Column<R>], row: &R, store: &Store) -> String {
+fn row_text<R>(columns: &'static [Column<R>], row: &R, store: &Store) -> String {
     let shown = default_columns(columns).into_iter();
     let cells = shown.map(|column| (columns[column].value)(row, store).text().into_owned());
     cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+/// The columns that JSON has, under their names there; what is not known is null.
+fn json<R>(columns: &'static [Column<R>], row: &R, store: &Store) -> String {
+    let value = |column: &Column<R>| serde_json::to_value((column.value)(row, store)).unwrap_or(Json::Null);
+    let fields = columns.iter().filter(|column| column.in_json);
+    Json::Object(fields.map(|column| (column.json.to_owned(), value(column))).collect::<Map<_, _>>()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_one_word_for_a_shell() {
+        assert_eq!(quoted("state:close-wait rport:5432"), "'state:close-wait rport:5432'");
+        assert_eq!(quoted("process:'; reboot"), r"'process:'\''; reboot'");
+    }
 }

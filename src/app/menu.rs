@@ -43,6 +43,8 @@ pub enum MenuChoice {
         /// The sockets for which that process is meant.
         holding: Vec<NonZeroU32>,
     },
+    /// One of these texts, to be copied; the label says what it is.
+    Text(Vec<MenuLine>),
     /// The actions that work on what is selected: the palette.
     Action {
         /// What is typed to find one.

@@ -99,6 +99,7 @@ impl App {
             MenuChoice::Signal { .. } => {
                 SIGNALS.iter().map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() }).collect()
             }
+            MenuChoice::Text(texts) => texts.clone(),
             MenuChoice::Action { typed } => self.action_lines(typed),
         }
     }
@@ -216,6 +217,7 @@ impl App {
                     self.ask_to_confirm(process, row.signal, holding);
                 }
             }
+            MenuChoice::Text(texts) => return texts.get(line).map_or_else(Vec::new, |text| self.copy(text)),
             MenuChoice::Action { typed } => {
                 return self.actions(&typed).get(line).map_or_else(Vec::new, |binding| self.run(binding, None));
             }
@@ -230,6 +232,7 @@ fn title(menu: &Menu) -> String {
         MenuChoice::Owner { .. } => "Several processes: which one?".to_owned(),
         MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),
         MenuChoice::Signal { process, .. } => format!("Signal to {process}"),
+        MenuChoice::Text(_) => "Copy to the clipboard".to_owned(),
         MenuChoice::Action { typed } if typed.is_empty() => "Actions here · type to find one".to_owned(),
         MenuChoice::Action { typed } => format!("Actions here · {typed}"),
     }

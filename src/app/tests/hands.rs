@@ -77,6 +77,45 @@ fn a_notice_goes_when_it_has_been_read_and_not_with_a_sample() {
     assert_eq!((notice(&app).as_str(), app.take_dirty()), ("", true));
 }
 
+/// What the copy menu of the selected row offers: name and text.
+fn offered(app: &mut App) -> Vec<(String, String)> {
+    press(app, "y");
+    let Mode::Menu(Menu { choice: MenuChoice::Text(texts), .. }) = &app.mode else { return Vec::new() };
+    texts.iter().map(|text| (text.label.clone(), text.about.clone())).collect()
+}
+
+#[test]
+fn the_copy_menu_offers_the_row_its_ends_and_commands_that_name_them() {
+    let mut app = app_on(vec![tcp(1).local("10.0.0.7:51234").remote("10.0.0.20:5432").held_by(&[nginx()])]);
+    press(&mut app, "j");
+    let offered = offered(&mut app);
+    let of = |name: &str| &offered.iter().find(|(label, _)| label == name).unwrap_or_else(|| panic!("no {name}")).1;
+    assert_eq!(
+        (of("local end").as_str(), of("remote end").as_str(), of("pid").as_str()),
+        ("10.0.0.7:51234", "10.0.0.20:5432", "812")
+    );
+    let json: serde_json::Value = serde_json::from_str(of("json")).expect("valid JSON");
+    assert_eq!((&json["lport"], &json["rx_bytes"]), (&51_234.into(), &serde_json::Value::Null));
+    assert!(of("row").contains("nginx") && of("strace").contains("812"));
+    let copied = enter(&mut app);
+    assert!(matches!(copied.as_slice(), [Effect::Copy(text)] if text.as_str() == *of("row")), "{copied:?}");
+}
+
+#[test]
+fn a_group_a_log_line_and_a_finding_can_be_copied_and_an_empty_table_says_so() {
+    let mut app = three();
+    press(&mut app, "2");
+    let of_group = offered(&mut app);
+    assert!(of_group.iter().any(|(name, text)| name == "conntop" && text.contains("812")), "{of_group:?}");
+    let mut app = logged();
+    press(&mut app, "8j");
+    let of_line = offered(&mut app);
+    assert!(of_line[0].1.contains("ESTABLISHED → CLOSE_WAIT"), "{of_line:?}");
+    let mut app = app_on(Vec::new());
+    assert!(offered(&mut app).is_empty());
+    assert_eq!(notice(&app), "there is no row to copy");
+}
+
 /// An app of 120x40 with log lines of sockets 1 to 3, the newest first.
 fn logged() -> App {
     let mut app = app_with(|config| config.size = (120, 40), (1..=3).map(tcp).collect());
