@@ -191,7 +191,7 @@ impl ScreenDriver {
     fn draw(&mut self) -> Duration {
         let begun = used();
         let Self { app, terminal, .. } = self;
-        terminal.draw(|frame| ui::draw(frame, app, Theme::DEFAULT)).expect("a test terminal cannot fail");
+        terminal.draw(|frame| ui::draw(frame, app, &Theme::default())).expect("a test terminal cannot fail");
         used().saturating_sub(begun)
     }
 }

@@ -47,6 +47,7 @@ pub mod states;
 pub mod summary;
 pub mod tabs;
 pub mod testing;
+pub mod themes;
 pub mod young;
 
 use std::net::IpAddr;
@@ -62,6 +63,7 @@ use crate::app::notice::{NoticeLevel, Notices};
 use crate::app::pending::PendingDeltas;
 use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
+use crate::app::themes::ThemeList;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::{Needs, SourceInfo};
@@ -80,6 +82,8 @@ pub struct Config {
     pub filter: String,
     /// What the user sets; kept up to date with what is changed on the screen.
     pub settings: SharedSettings,
+    /// The themes to choose from.
+    pub themes: ThemeList,
     /// Processes that are never sent a signal.
     pub protected: Vec<(u32, Protection)>,
     /// Why nothing can be acted on at all.
@@ -98,6 +102,7 @@ impl Config {
             size,
             filter: String::new(),
             settings: SharedSettings::default(),
+            themes: ThemeList::default(),
             protected: Vec::new(),
             doubt: None,
             may_close: true,
@@ -147,6 +152,8 @@ pub struct App {
     pub processes: usize,
     /// Whether data comes.
     pub source_status: SourceStatus,
+    /// The place of the chosen theme in the list.
+    theme: usize,
     /// How many questions were asked; with the size of the window it tells one from another.
     questions: u64,
     /// The KILL that is offered, because a process did not end when asked to.
@@ -183,6 +190,7 @@ impl App {
             flows: Flows::default(),
             processes: 0,
             source_status: SourceStatus::default(),
+            theme: config.themes.first,
             questions: 0,
             offer: None,
             first_sample: None,

@@ -18,6 +18,7 @@ mod screen;
 mod settings;
 mod taker;
 mod terminal;
+mod themes;
 mod values;
 mod wrong;
 

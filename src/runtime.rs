@@ -16,6 +16,7 @@ mod sampler;
 mod signal_event;
 mod signals;
 mod terminal;
+pub mod themes;
 #[cfg(unix)]
 mod time_zone;
 mod turn;
@@ -48,10 +49,11 @@ use crate::runtime::kills::{KillWait, Kills};
 use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
+use crate::runtime::themes::ScreenThemes;
 #[cfg(unix)]
 use crate::runtime::time_zone::utc_offset_seconds;
 use crate::source::{Source, descriptors, guarded};
-use crate::ui::theme::Theme;
+use crate::ui::theme::depth::Rgb;
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
 const EVENTS_MAX: usize = 256;
@@ -69,10 +71,10 @@ pub struct ScreenOptions {
     pub settings: SharedSettings,
     /// Whether the mouse is used.
     pub mouse: bool,
-    /// How the screen is drawn.
-    pub theme: Theme,
+    /// How the screen can be drawn.
+    pub themes: ScreenThemes,
     /// What the user is told at the start.
-    pub remark: Option<String>,
+    pub remarks: Vec<String>,
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
@@ -97,7 +99,7 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     // The queue is empty: there is room for them.
     let no_hosts = guarded::check_hosts().err().filter(|_| options.settings.lookups == Lookups::On);
     let no_hosts = no_hosts.map(|why| format!("{why}, so names of hosts are not asked for; mend that file"));
-    for remark in options.remark.iter().chain(&no_zone).chain(&no_hosts) {
+    for remark in options.remarks.iter().chain(&no_zone).chain(&no_hosts) {
         let _ = sender.try_send(Msg::Notice(DisplayText::new(remark)));
     }
     let names = (options.settings.lookups != Lookups::Forbidden).then(|| {
@@ -111,11 +113,13 @@ pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::R
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
     let sampler = Sampler::start(source, options.settings.interval, sender).context("cannot start the sampler")?;
-    let screen =
-        Screen::enter(options.mouse, options.theme).context("cannot prepare the terminal; use `conntop list`")?;
-    let input = read_keys(Arc::clone(&keyboard)).context("cannot start to read keys")?;
+    let screen = Screen::enter(options.mouse, options.themes.clone())
+        .context("cannot prepare the terminal; use `conntop list`")?;
+    let (background_sender, background) = channel(1);
+    let background_sender = options.themes.auto.is_some().then_some(background_sender);
+    let input = read_keys(Arc::clone(&keyboard), background_sender).context("cannot start to read keys")?;
 
-    let queues = EventQueues { signals, input, messages };
+    let queues = EventQueues { signals, input, background, messages };
     let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes };
     let ended = runtime.block_on(EventLoop::new(app, queues, handlers).run());
     answered.store(true, Ordering::Release);
@@ -154,6 +158,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         size,
         filter: options.filter.clone(),
         settings: options.settings.clone(),
+        themes: options.themes.list(),
         protected: host.protected(),
         doubt: host.doubt(),
         may_close: host.may_close(),
@@ -167,10 +172,11 @@ fn utc_offset_seconds() -> (i32, Option<String>) {
     (jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(), None)
 }
 
-/// Starts the thread that reads the terminal; its queue closes when the terminal is gone.
-fn read_keys(keyboard: Arc<Keyboard>) -> io::Result<Receiver<TerminalInput>> {
+/// Starts the thread that reads the terminal; its queue closes when the terminal is gone. What the terminal answers, if it
+/// was asked for its background, goes to `background`.
+fn read_keys(keyboard: Arc<Keyboard>, background: Option<Sender<Rgb>>) -> io::Result<Receiver<TerminalInput>> {
     let (sender, receiver): (Sender<TerminalInput>, _) = channel(EVENTS_MAX);
-    thread::Builder::new().name("keys".into()).spawn(move || keyboard.read_to(&sender))?;
+    thread::Builder::new().name("keys".into()).spawn(move || keyboard.read_to(&sender, background.as_ref()))?;
     Ok(receiver)
 }
 

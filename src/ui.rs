@@ -29,7 +29,7 @@ use crate::ui::painter::Painter;
 use crate::ui::theme::{Role, Theme};
 
 /// Draws everything in `theme`.
-pub fn draw(frame: &mut Frame<'_>, app: &App, theme: Theme) {
+pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let area = frame.area();
     let painter = &mut Painter::new(frame.buffer_mut(), theme);
     if (area.width, area.height) != app.config.size {
@@ -74,11 +74,11 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
 fn draw_too_small(painter: &mut Painter<'_>, asks: bool) {
     let area = painter.area();
     let text = if area.width < 18 { "too small" } else { "terminal too small" };
-    painter.text(area.x, area.y, text, area.width, Role::Text.style(painter.theme()));
+    painter.put(area.x, area.y, text, area.width, Role::Text);
     if asks {
         let text = "Nothing is done: make the window larger to see whom it hits, or press Esc.";
         for (line, y) in wrap(text, usize::from(area.width.max(1))).iter().zip(area.y + 1..area.bottom()) {
-            painter.put(area.x, y, line, area.width, Role::Alarm);
+            painter.put(area.x, y, line, area.width, Role::Error);
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum MenuChoice {
     },
     /// One of these texts, to be copied; the label says what it is.
     Text(Vec<MenuLine>),
+    /// The theme of the screen; a line is its place in the list.
+    Theme,
     /// The actions that work on what is selected: the palette.
     Action {
         /// What is typed to find one.

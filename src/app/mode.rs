@@ -89,7 +89,7 @@ impl Mode {
         match self {
             Self::Menu(menu) => match menu.choice {
                 MenuChoice::Owner { .. } | MenuChoice::Socket(_) | MenuChoice::Signal { .. } => true,
-                MenuChoice::Column | MenuChoice::Text(_) | MenuChoice::Action { .. } => false,
+                MenuChoice::Column | MenuChoice::Text(_) | MenuChoice::Theme | MenuChoice::Action { .. } => false,
             },
             _ => self.is_dialog(),
         }

@@ -2,6 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::TcpState;
 use crate::table::cut::{cells, cut};
 
@@ -25,14 +26,16 @@ pub enum ProseLine {
     Dim(String),
     /// A mark or number (empty on the lines after the first) and text.
     Item(String, String),
-    /// The same for what is so now, or is to be looked at.
+    /// The same for what is so now.
     Here(String, String),
     /// A label (empty on the lines after the first) and text.
     Fact(&'static str, String),
     /// A label and text that comes first.
     Strong(&'static str, String),
-    /// Something that is wrong.
-    Alarm(&'static str, String),
+    /// A finding: its mark (empty on the lines after the first) and text.
+    Finding(Severity, String, String),
+    /// A label and what a finding rests on.
+    Alarm(Severity, &'static str, String),
     /// The state, in the colour of its phase.
     State(&'static str, TcpState),
     /// A time of day and what happened then.
@@ -155,7 +158,12 @@ fn push_wrapped(lines: &mut Vec<ProseLine>, line: ProseLine, width: usize) {
         ProseLine::Lead(text) => lines.extend(wrap(&text, width.max(8)).into_iter().map(ProseLine::Lead)),
         ProseLine::Fact(label, text) => labelled(lines, &text, room, label, ProseLine::Fact),
         ProseLine::Strong(label, text) => labelled(lines, &text, room, label, ProseLine::Strong),
-        ProseLine::Alarm(label, text) => labelled(lines, &text, room, label, ProseLine::Alarm),
+        ProseLine::Finding(severity, mark, text) => {
+            labelled(lines, &text, item_room, mark, |mark, text| ProseLine::Finding(severity, mark, text));
+        }
+        ProseLine::Alarm(severity, label, text) => {
+            labelled(lines, &text, room, label, |label, text| ProseLine::Alarm(severity, label, text));
+        }
         ProseLine::Event(time, text) => labelled(lines, &text, room, time, ProseLine::Event),
         ProseLine::Item(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Item),
         ProseLine::Here(mark, text) => labelled(lines, &text, item_room, mark, ProseLine::Here),
@@ -174,7 +182,7 @@ fn labelled<L: Default>(
     text: &str,
     room: usize,
     label: L,
-    make: fn(L, String) -> ProseLine,
+    make: impl Fn(L, String) -> ProseLine,
 ) {
     let mut label = Some(label);
     lines.extend(wrap(text, room).into_iter().map(|part| make(label.take().unwrap_or_default(), part)));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::diagnosis::rule::Rule;
 use crate::model::address_text::AddressText;
 use crate::model::event::EventSourceStatus;
 use crate::model::facts::Facts;
@@ -19,17 +20,21 @@ use crate::table::units;
 pub struct SummaryPart {
     /// What it is.
     pub text: String,
-    /// Whether it tells of something wrong.
-    pub is_alarm: bool,
+    /// The rules of which a finding tells the same; none where it is only a fact.
+    pub rules: &'static [Rule],
 }
+
+/// What overflows of accept queues, and drops before them, are findings of.
+const OVERFLOWS: &[Rule] = &[Rule::AcceptQueueFull];
+const DROPS: &[Rule] = &[Rule::SynDrops, Rule::SynBacklog];
 
 impl SummaryPart {
     fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_alarm: false }
+        Self { text: text.into(), rules: &[] }
     }
 
-    fn alarm(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_alarm: true }
+    const fn trouble(text: String, rules: &'static [Rule]) -> Self {
+        Self { text, rules }
     }
 }
 
@@ -129,15 +134,17 @@ fn queues(store: &Store) -> Vec<SummaryPart> {
         Some(FullListener { id, place, .. }) => {
             let who = listening(store, id);
             let local = place.text(store.names()).with_port(place.local.port);
-            vec![SummaryPart::alarm(format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows)))]
+            let text = format!("overflows {}, tied to {local}{who}", rate(growth.by.listen_overflows));
+            vec![SummaryPart::trouble(text, OVERFLOWS)]
         }
         None if growth.by.listen_overflows > 0 && pressure.suspects() > 1 => {
             let text =
                 format!("overflows {}, {} queues are full", rate(growth.by.listen_overflows), pressure.suspects());
-            vec![SummaryPart::alarm(text)]
+            vec![SummaryPart::trouble(text, OVERFLOWS)]
         }
         None if growth.by.listen_overflows > 0 => {
-            vec![SummaryPart::alarm(format!("overflows {}, no full queue was seen", rate(growth.by.listen_overflows)))]
+            let text = format!("overflows {}, no full queue was seen", rate(growth.by.listen_overflows));
+            vec![SummaryPart::trouble(text, OVERFLOWS)]
         }
         None => vec![SummaryPart::plain("overflows 0/s")],
     };
@@ -153,7 +160,7 @@ fn queues(store: &Store) -> Vec<SummaryPart> {
     };
     parts.extend(counted.map(|(name, count)| {
         let text = format!("{name} {}", rate(count));
-        if is_news(name, count) { SummaryPart::alarm(text) } else { SummaryPart::plain(text) }
+        if is_news(name, count) { SummaryPart::trouble(text, DROPS) } else { SummaryPart::plain(text) }
     }));
     if let Some(most) = store.facts().accept_queue_max {
         parts.push(SummaryPart::plain(format!("somaxconn {}", units::count(u64::from(most)))));

@@ -584,6 +584,7 @@ mod hands;
 mod lookups;
 mod palette;
 mod safety;
+mod themes;
 
 #[test]
 fn a_listener_tells_what_came_in_by_it_and_a_connection_what_is_like_it() {

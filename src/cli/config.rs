@@ -64,16 +64,20 @@ fn read_default(path: &Path) -> (SettingOptions, Option<String>) {
     (SettingOptions::default(), Some(remark))
 }
 
-/// `$XDG_CONFIG_HOME/conntop/config.toml`, else `~/.config/conntop/config.toml`. Never below the working directory: a
-/// relative path in the environment counts as none (XDG Base Directory Specification).
 fn default_path() -> Option<PathBuf> {
+    folder().map(|folder| folder.join("config.toml"))
+}
+
+/// Where the user's files are: `$XDG_CONFIG_HOME/conntop`, else `~/.config/conntop`. Never below the working directory: a
+/// relative path in the environment counts as none (XDG Base Directory Specification).
+pub(super) fn folder() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(folder.join("conntop").join("config.toml"))
+    Some(folder.join("conntop"))
 }
 
 /// Why there is no text.
-enum ConfigFileError {
+pub(super) enum ConfigFileError {
     /// There is no such file.
     Missing,
     /// Root does not read it: another user can have written it.
@@ -83,7 +87,10 @@ enum ConfigFileError {
 }
 
 /// The text of the file, if `is_trusted` says so of what it is.
-fn load(path: &Path, is_trusted: impl FnOnce(&std::fs::Metadata) -> bool) -> Result<String, ConfigFileError> {
+pub(super) fn load(
+    path: &Path,
+    is_trusted: impl FnOnce(&std::fs::Metadata) -> bool,
+) -> Result<String, ConfigFileError> {
     let (file, about) = guarded::open(path)?;
     if !is_trusted(&about) {
         return Err(ConfigFileError::Untrusted);
@@ -104,14 +111,14 @@ impl From<Unusable> for ConfigFileError {
 
 /// Whether nobody but root can have written it, for root; others may read what they like.
 #[cfg(unix)]
-fn may_be_trusted(about: &std::fs::Metadata) -> bool {
+pub(super) fn may_be_trusted(about: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     const WRITABLE_BY_OTHERS: u32 = 0o022;
     !rustix::process::geteuid().is_root() || about.uid() == 0 && about.mode() & WRITABLE_BY_OTHERS == 0
 }
 
 #[cfg(not(unix))]
-fn may_be_trusted(_: &std::fs::Metadata) -> bool {
+pub(super) fn may_be_trusted(_: &std::fs::Metadata) -> bool {
     true
 }
 

@@ -5,11 +5,16 @@ use std::process::ExitCode;
 use crate::cli::commands::list;
 use crate::cli::options::FilterArguments;
 use crate::cli::settings::Settings;
+use crate::cli::themes::{self, ThemeChoice};
 use crate::cli::{Failure, output, say, terminal};
 use crate::report::list::List;
+use crate::runtime::themes::{AutoTheme, ScreenThemes};
 use crate::runtime::{self, ScreenOptions};
 use crate::source::Choice;
-use crate::ui::theme::Theme;
+use crate::ui::theme::{ColorDepth, Theme};
+
+/// What the menu says of the theme that follows the background.
+const AUTO_ABOUT: &str = "dark or light, as the background of the terminal is";
 
 /// Shows the source on the screen. Where stdout is no terminal, or one without a cursor, the same as `conntop list`.
 pub(in crate::cli) fn show(
@@ -28,18 +33,42 @@ pub(in crate::cli) fn show(
         return list::now(source, settings, &List { filter, ..List::default() });
     }
     source.listen(settings.trace);
+    let (themes, wrong) = themes(settings);
     let options = ScreenOptions {
         filter: text,
         settings: settings.shared.clone(),
         mouse: settings.mouse,
-        theme: theme(settings, is_terminal),
-        remark: settings.remark.clone(),
+        themes,
+        remarks: settings.remark.iter().cloned().chain(wrong).collect(),
     };
     Ok(runtime::run_screen(source, &options)?)
 }
 
-/// How the screen is drawn.
-fn theme(settings: &Settings, is_terminal: bool) -> Theme {
-    let theme = if settings.color.is_on(is_terminal) { settings.theme } else { Theme::MONO };
-    theme.with_ascii(settings.ascii)
+/// How the screen can be drawn, and what is wrong with themes of the user that are left out.
+fn themes(settings: &Settings) -> (ScreenThemes, Option<String>) {
+    let (mut themes, wrong) = themes::all();
+    let is_colored = settings.color.is_on(true);
+    let first = match &settings.theme {
+        _ if !is_colored => Theme::mono(),
+        ThemeChoice::Auto => Theme::default().called(themes::AUTO, AUTO_ABOUT),
+        ThemeChoice::Theme(theme) => theme.clone(),
+    };
+    let place = themes.iter().position(|theme| theme.name() == first.name()).unwrap_or_else(|| {
+        themes.push(first);
+        themes.len() - 1
+    });
+    let depth = terminal::color_depth();
+    let shown = |theme: &Theme| theme.at(depth).with_ascii(settings.ascii);
+    let is_auto = is_colored && settings.theme == ThemeChoice::Auto;
+    // With sixteen colours both look the same.
+    let auto = (is_auto && depth > ColorDepth::Sixteen).then(|| {
+        let fitting = |name| shown(&Theme::built_in(name).unwrap_or_default()).called(themes::AUTO, AUTO_ABOUT);
+        AutoTheme { place, dark: fitting("dark"), light: fitting("light") }
+    });
+    let wrong = match wrong.as_slice() {
+        [] => None,
+        [one] => Some(format!("{one}; it is left out")),
+        [one, others @ ..] => Some(format!("{one}; it is left out, and so are {} more", others.len())),
+    };
+    (ScreenThemes { themes: themes.iter().map(shown).collect(), first: place, auto }, wrong)
 }

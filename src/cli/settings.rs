@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::app::keymap::remap::Keymap;
 use crate::app::settings::SharedSettings;
+use crate::cli::themes::{self, ThemeChoice, ThemeNameError};
 use crate::cli::{Failure, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
@@ -45,7 +46,7 @@ pub(super) struct SettingOptions {
     /// How the screen is coloured
     #[arg(long, global = true, value_name = "NAME", value_parser = values::THEME)]
     #[serde(deserialize_with = "theme")]
-    theme: Option<Theme>,
+    theme: Option<ThemeChoice>,
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
@@ -108,7 +109,7 @@ pub(super) struct Settings {
     /// When to use colours.
     pub(super) color: Color,
     /// How the screen is coloured, where it is.
-    pub(super) theme: Theme,
+    pub(super) theme: ThemeChoice,
     /// Whether the kernel is asked for exact transitions.
     pub(super) trace: bool,
     /// Why the default config file is not used, where it is not. It was said on stderr; a screen shows it as well.
@@ -145,7 +146,7 @@ impl Settings {
             ascii: only_ascii(command_line.ascii, given.ascii),
             mouse: !given.no_mouse.unwrap_or(false),
             color: given.color.unwrap_or_default(),
-            theme: given.theme.unwrap_or(Theme::DEFAULT),
+            theme: given.theme.unwrap_or_else(|| ThemeChoice::Theme(Theme::default())),
             trace: !given.no_trace.unwrap_or(false),
             remark,
             by_name: AskedByName::default(),
@@ -220,9 +221,14 @@ fn inverted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, 
     bool::deserialize(deserializer).map(|is_on| Some(!is_on))
 }
 
-fn theme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Theme>, D::Error> {
+fn theme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ThemeChoice>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    Theme::named(&name).map(Some).ok_or_else(|| serde::de::Error::custom(values::unknown_theme(&name)))
+    themes::named(&name).map(Some).map_err(|why| {
+        serde::de::Error::custom(match why {
+            ThemeNameError::Unknown => themes::unknown(&name),
+            ThemeNameError::Unusable(sentence) => sentence,
+        })
+    })
 }
 
 fn ignores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ignore>, D::Error> {

@@ -3,9 +3,32 @@
 use std::env;
 use std::ffi::OsString;
 
+use crate::ui::theme::ColorDepth;
+
 /// Whether the terminal cannot move its cursor: a screen would be a heap of codes there.
 pub(super) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// How many colours the terminal has, as far as the environment tells.
+pub(super) fn color_depth() -> ColorDepth {
+    depth_of(|name| env::var_os(name))
+}
+
+/// No terminal database is read: it knows of no more than 256 colours, and of few terminals of today. `COLORTERM` is what
+/// terminals with 16 million set; GNU screen hands it on without having them, and tmux has them or makes the best of it.
+fn depth_of(variable: impl Fn(&str) -> Option<OsString>) -> ColorDepth {
+    let text = |name| variable(name).map_or_else(String::new, |value| value.to_string_lossy().into_owned());
+    let (term, colors) = (text("TERM"), text("COLORTERM"));
+    let is_screen = term.starts_with("screen") && text("TMUX").is_empty();
+    let is_simple = matches!(term.as_str(), "" | "dumb" | "linux" | "ansi") || term.starts_with("vt");
+    match colors.as_str() {
+        _ if is_simple => ColorDepth::Sixteen,
+        "truecolor" | "24bit" if !is_screen => ColorDepth::Rgb,
+        _ if term.ends_with("-direct") => ColorDepth::Rgb,
+        _ if term.contains("256color") => ColorDepth::Indexed,
+        _ => ColorDepth::Sixteen,
+    }
 }
 
 /// Whether the locale takes UTF-8.
@@ -26,6 +49,30 @@ fn locale_takes_utf8(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_more_colours_than_it_has() {
+        use ColorDepth::{Indexed, Rgb, Sixteen};
+        for (set, depth) in [
+            (&[][..], Sixteen),
+            (&[("TERM", "xterm")], Sixteen),
+            (&[("TERM", "xterm-256color")], Indexed),
+            (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")], Rgb),
+            (&[("TERM", "xterm"), ("COLORTERM", "24bit")], Rgb),
+            (&[("TERM", "xterm-256color"), ("COLORTERM", "yes")], Indexed),
+            (&[("TERM", "xterm-direct")], Rgb),
+            (&[("TERM", "tmux-256color"), ("COLORTERM", "truecolor"), ("TMUX", "/tmp/tmux-0/default,1,0")], Rgb),
+            (&[("TERM", "screen-256color"), ("COLORTERM", "truecolor"), ("TMUX", "/tmp/tmux-0/default,1,0")], Rgb),
+            (&[("TERM", "screen-256color"), ("COLORTERM", "truecolor")], Indexed),
+            (&[("TERM", "screen"), ("COLORTERM", "truecolor")], Sixteen),
+            (&[("TERM", "linux"), ("COLORTERM", "truecolor")], Sixteen),
+            (&[("TERM", "vt220"), ("COLORTERM", "truecolor")], Sixteen),
+            (&[("TERM", "dumb"), ("COLORTERM", "truecolor")], Sixteen),
+        ] {
+            let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            assert_eq!(depth_of(variable), depth, "{set:?}");
+        }
+    }
 
     #[test]
     fn the_first_variable_that_is_set_counts() {

@@ -9,13 +9,13 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
+use crate::cli::themes::{self, ThemeChoice, ThemeNameError};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::rule::Rule;
 use crate::report::list::can_group;
 use crate::table::connections::COLUMNS;
 use crate::table::sums::SUMS;
 use crate::table::{column, suggest, units};
-use crate::ui::theme::{THEMES, Theme};
 
 /// The shortest and the longest time between samples.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -155,18 +155,16 @@ pub(in crate::cli) const SORT: NameParser<String> = NameParser {
 };
 
 /// A theme of the screen.
-pub(in crate::cli) const THEME: NameParser<Theme> = NameParser {
-    names: || THEMES.iter().map(|theme| theme.name.to_owned()).collect(),
-    parse: |name| Theme::named(name).ok_or(NameError::Unknown),
+pub(in crate::cli) const THEME: NameParser<ThemeChoice> = NameParser {
+    names: themes::names,
+    parse: |name| {
+        themes::named(name).map_err(|why| match why {
+            ThemeNameError::Unknown => NameError::Unknown,
+            ThemeNameError::Unusable(sentence) => NameError::Wrong(sentence),
+        })
+    },
     listed: None,
 };
-
-/// What to write instead of the name of a theme that there is not.
-pub(in crate::cli) fn unknown_theme(name: &str) -> String {
-    let names: Vec<&str> = THEMES.iter().map(|theme| theme.name).collect();
-    let all = format!("there are {}", names.join(", "));
-    format!("unknown value '{name}' of theme; {}", suggest::hint(name, names.iter().copied(), &all))
-}
 
 /// A column that sockets can be grouped by.
 pub(in crate::cli) const GROUP_BY: NameParser<String> = NameParser {

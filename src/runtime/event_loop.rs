@@ -24,6 +24,7 @@ use crate::runtime::sampler::Sampler;
 use crate::runtime::signal_event::{SignalEvent, exit_code};
 use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
 use crate::runtime::turn::TurnBudget;
+use crate::ui::theme::depth::Rgb;
 
 /// The shortest time between two frames; what comes in between is drawn together.
 const FRAME: Duration = Duration::from_millis(16);
@@ -40,6 +41,8 @@ pub struct EventQueues {
     pub signals: Receiver<SignalEvent>,
     /// From the terminal; closed when it is gone.
     pub input: Receiver<TerminalInput>,
+    /// The background of the terminal, where it was asked for.
+    pub background: Receiver<Rgb>,
     /// From the sampler, the kills and the lookups of names.
     pub messages: Receiver<Msg>,
 }
@@ -146,6 +149,11 @@ impl EventLoop {
                 Some(input) => self.on_input(&input),
                 None => self.on_signal(SignalEvent::End(HANGUP)),
             },
+            Some(color) = self.queues.background.recv() => {
+                self.handlers.screen.take_background(color);
+                self.dirty = true;
+                Ok(())
+            }
             // A sample waits until the work on the one before is done; the sampler then waits for room in the queue.
             Some(msg) = self.queues.messages.recv(), if !has_work => self.tell(msg),
             () = sleep_until(self.next_frame), if self.dirty && is_foreground => Ok(()),

@@ -7,13 +7,18 @@
 //! Why not crossterm's reader: it spins for ever when the terminal vanishes (crossterm#793), loses what is beyond
 //! 1,024 bytes of a paste until the next key, and may start `tput`. Its event types are kept.
 
+mod background;
 mod strings;
 
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
+pub use crate::runtime::keys::background::{ANSWER_WAIT, QUESTION};
+
+use crate::runtime::keys::background::Background;
 use crate::runtime::keys::strings::{ControlString, StringProgress, looks_like_rest, opens_string, without_strings};
+use crate::ui::theme::depth::Rgb;
 
 /// The longest control sequence that is kept; what a longer one has beyond that is no key's.
 const SEQUENCE_LEN_MAX: usize = 64;
@@ -44,6 +49,8 @@ pub struct Decoder {
     string: Option<ControlString>,
     /// What was told as a key and may have been the beginning of a reply that came in pieces, and when.
     split_reply: Option<(u8, Duration)>,
+    /// The answer to the question for the background, if it was asked.
+    background: Background,
     /// When the last byte came.
     at: Duration,
 }
@@ -86,6 +93,17 @@ impl Decoder {
         }
     }
 
+    /// Waits until `until` for the terminal to tell its background. Meanwhile an escape is taken for the beginning of the
+    /// answer for as long.
+    pub fn expect_background(&mut self, until: Duration) {
+        self.background.expect(until);
+    }
+
+    /// The background, once the terminal has told it in time.
+    pub fn take_background(&mut self) -> Option<Rgb> {
+        self.background.take()
+    }
+
     /// How long after the last byte [`flush`](Self::flush) is due; `None` while nothing waits.
     pub fn wait(&self) -> Option<Duration> {
         if let Some(string) = &self.string {
@@ -93,6 +111,11 @@ impl Decoder {
         }
         match self.pending.as_slice() {
             [] => self.paste.is_some().then_some(PASTE_WAIT),
+            // Few press Alt-], and the answer begins like that.
+            [ESC, b']'] if self.background.is_due() => Some(SEQUENCE_WAIT),
+            [ESC] if self.escape == EscapeOrigin::Escape => {
+                Some(self.background.left(self.at).map_or(ESCAPE_WAIT, |left| left.max(ESCAPE_WAIT)))
+            }
             // Each of these may be a key.
             [ESC] | [ESC, b'[' | b'O'] if self.escape != EscapeOrigin::Control => Some(ESCAPE_WAIT),
             [ESC, second] if self.escape != EscapeOrigin::Control && opens_string(*second) => Some(ESCAPE_WAIT),
@@ -128,8 +151,11 @@ impl Decoder {
             self.feed_paste(byte, events);
         } else if let Some(mut string) = self.string.take() {
             match string.take(byte) {
-                StringProgress::Swallowed => self.string = Some(string),
-                StringProgress::Ended => {}
+                StringProgress::Swallowed => {
+                    self.background.push(byte);
+                    self.string = Some(string);
+                }
+                StringProgress::Ended => self.background.end(self.at),
                 StringProgress::Aborted => self.take_first(byte, events),
                 StringProgress::AbortedByEscape => {
                     self.pending = vec![ESC];
@@ -206,6 +232,7 @@ impl Decoder {
         self.pending.clear();
         self.escape = EscapeOrigin::Escape;
         self.string = Some(ControlString::begin(self.at));
+        self.background.begin();
         for byte in rest {
             self.take(byte, events);
         }

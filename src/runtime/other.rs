@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::runtime::confirm_guard::TerminalInput;
 use crate::runtime::signal_event::SignalEvent;
+use crate::ui::theme::depth::Rgb;
 
 /// What Ctrl-C counts as, so that the exit code is the same everywhere.
 const INTERRUPT: i32 = 2;
@@ -37,7 +38,7 @@ impl ConsoleKeyboard {
     }
 
     /// Sends what is typed to `events` until it cannot be read or nobody listens.
-    pub fn read_to(&self, events: &Sender<TerminalInput>) {
+    pub fn read_to(&self, events: &Sender<TerminalInput>, _background: Option<&Sender<Rgb>>) {
         while let Ok(event) = crossterm::event::read() {
             // Nothing says here whether keys came together: only their times tell.
             if TerminalInput::of_one_read(&mut vec![event]).any(|input| events.blocking_send(input).is_err()) {
@@ -51,6 +52,11 @@ impl ConsoleKeyboard {
 pub fn enter(mouse: bool) -> io::Result<()> {
     execute!(io::stdout(), EnterAlternateScreen, Hide)?;
     if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
+}
+
+/// Nothing reads an answer here, so nothing is asked.
+pub fn ask_background() -> io::Result<()> {
+    Ok(())
 }
 
 /// Undoes [`enter`].

@@ -14,8 +14,9 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::runtime::backend::{FrameWriter, TerminalWriter};
 use crate::runtime::os;
+use crate::runtime::themes::ScreenThemes;
 use crate::ui;
-use crate::ui::theme::Theme;
+use crate::ui::theme::depth::Rgb;
 
 /// The longest text that is put on the clipboard, in bytes; terminals take less than 100,000 of base64.
 pub const COPY_LEN_MAX: usize = 16 * 1024;
@@ -41,16 +42,25 @@ impl TerminalWriter for Stdout {
 pub struct Screen {
     terminal: Terminal<FrameWriter<Stdout>>,
     mouse: bool,
-    theme: Theme,
+    themes: ScreenThemes,
 }
 
 impl Screen {
-    /// Takes the terminal, with its mouse or not, to draw in `theme`.
-    pub fn enter(mouse: bool, theme: Theme) -> io::Result<Self> {
+    /// Takes the terminal, with its mouse or not, to draw in one of `themes`. Where one follows the background, the terminal
+    /// is asked for it.
+    pub fn enter(mouse: bool, themes: ScreenThemes) -> io::Result<Self> {
         let terminal = Terminal::new(FrameWriter::new(Stdout))?;
-        let mut screen = Self { terminal, mouse, theme };
+        let mut screen = Self { terminal, mouse, themes };
         screen.show()?;
+        if screen.themes.auto.is_some() {
+            os::ask_background()?;
+        }
         Ok(screen)
+    }
+
+    /// The terminal has told its background.
+    pub fn take_background(&mut self, background: Rgb) {
+        self.themes.take_background(background);
     }
 
     /// Takes the terminal again after [`restore`], or after another program has used it.
@@ -65,7 +75,7 @@ impl Screen {
 
     /// Draws; only what differs from what is on the terminal is written.
     pub fn draw(&mut self, app: &App) -> io::Result<()> {
-        self.terminal.draw(|frame| ui::draw(frame, app, self.theme)).map(|_| ())
+        self.terminal.draw(|frame| ui::draw(frame, app, self.themes.at(app.theme()))).map(|_| ())
     }
 
     /// Clears the terminal; the next frame is drawn whole.

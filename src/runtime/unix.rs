@@ -15,8 +15,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
 use crate::runtime::confirm_guard::TerminalInput;
-use crate::runtime::keys::Decoder;
+use crate::runtime::keys::{ANSWER_WAIT, Decoder, QUESTION};
 use crate::runtime::signal_event::SignalEvent;
+use crate::ui::theme::depth::Rgb;
 
 /// How often a reader in the background looks whether it is in front again.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
@@ -68,9 +69,13 @@ impl UnixKeyboard {
         tcgetpgrp(&self.tty).map_or(true, |group| group == getpgrp())
     }
 
-    /// Sends what is typed to `events` until the terminal is gone or nobody listens.
-    pub fn read_to(&self, events: &Sender<TerminalInput>) {
+    /// Sends what is typed to `events` until the terminal is gone or nobody listens. `background`: the terminal was just
+    /// asked for its background, and this is where the answer goes.
+    pub fn read_to(&self, events: &Sender<TerminalInput>, background: Option<&Sender<Rgb>>) {
         let (begun, mut decoder) = (Instant::now(), Decoder::default());
+        if background.is_some() {
+            decoder.expect_background(ANSWER_WAIT);
+        }
         let mut buffer = [0; READ_LEN];
         let mut ready = Vec::new();
         loop {
@@ -89,6 +94,10 @@ impl UnixKeyboard {
                     Wait::Ready | Wait::Nothing => {}
                 },
                 Wait::Gone => return,
+            }
+            if let Some((sender, color)) = background.zip(decoder.take_background()) {
+                // There is one answer, and room for it.
+                let _ = sender.try_send(color);
             }
             if TerminalInput::of_one_read(&mut ready).any(|input| events.blocking_send(input).is_err()) {
                 return;
@@ -132,6 +141,11 @@ enum Wait {
 pub fn enter(mouse: bool) -> io::Result<()> {
     write_all(ENTER.as_bytes())?;
     if mouse { write_all(MOUSE_ON.as_bytes()) } else { Ok(()) }
+}
+
+/// Asks the terminal which colour its background has.
+pub fn ask_background() -> io::Result<()> {
+    write_all(QUESTION)
 }
 
 /// Undoes [`enter`].

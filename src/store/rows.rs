@@ -9,6 +9,7 @@ use crate::model::memory::TableSize;
 use crate::model::process::{Process, ProcessId};
 use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{Socket, SocketId};
+use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::losses::Losses;
 use crate::store::port_bounds::PortBounds;
@@ -17,7 +18,8 @@ use crate::store::row_set::RowSet;
 use crate::store::socket_counts::SocketCounts;
 use crate::store::tally::Tally;
 
-/// How long a row stays marked as new or changed, and how long a closed one stays at all.
+/// How long a row stays marked as new or changed, and how long a closed one stays at all. One whose end was under way goes
+/// at once: that it ends is nothing new.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
 
 /// Which rows a delta touched, for views that keep an order.
@@ -250,8 +252,22 @@ impl Rows {
         }
         self.tally.leave(index, &row.connection.socket);
         self.closed.insert(index);
-        self.mark(index, Mark::Closed(removed.at.into()), at);
-        touched.changed.push(index);
+        let was_ending = is_ending(row.connection.socket.state);
+        if was_ending {
+            self.leave_at_once(index, removed, at);
+        } else {
+            self.mark(index, Mark::Closed(removed.at.into()), at);
+            touched.changed.push(index);
+        }
+    }
+
+    /// Has a closed row go when the delta ends: with its mark, which is over before all others.
+    fn leave_at_once(&mut self, index: RowIndex, removed: Removed, at: Timestamp) {
+        if let Some(row) = self.slots[index.0 as usize].as_mut() {
+            let mark = Mark::Closed(removed.at.into());
+            row.mark = Some(mark);
+            self.marks.push_front(MarkEnd { at, index, mark });
+        }
     }
 
     fn mark(&mut self, index: RowIndex, mark: Mark, at: Timestamp) {
@@ -288,4 +304,12 @@ impl Rows {
             touched.changed.dedup();
         }
     }
+}
+
+/// Whether the end of a connection in `state` is under way: both sides have closed it, or this one has.
+const fn is_ending(state: TcpState) -> bool {
+    matches!(
+        state,
+        TcpState::TimeWait | TcpState::LastAck | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing
+    )
 }

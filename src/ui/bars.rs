@@ -36,6 +36,13 @@ impl Scale {
         Self { lowest, span: (highest - lowest).max(highest.div_ceil(TREND_SPAN_PART)).max(1) }
     }
 
+    /// The same down to `lowest`, where that is lower.
+    #[must_use]
+    pub fn down_to(self, lowest: u32) -> Self {
+        let lowest = lowest.min(self.lowest);
+        Self { lowest, span: self.highest() - lowest }
+    }
+
     /// The value at the top.
     pub const fn highest(self) -> u32 {
         self.lowest.saturating_add(self.span)
@@ -44,12 +51,19 @@ impl Scale {
 
 /// The rows, from top to bottom, of a chart of `values` that is `height` cells high. Where nothing is known it is blank.
 pub fn chart(values: &[Option<u32>], height: usize) -> Vec<String> {
-    let Scale { lowest, span } = Scale::of(values);
+    chart_on(Scale::of(values), values, height)
+}
+
+/// The same on a scale that has room for all of `values`.
+pub fn chart_on(scale: Scale, values: &[Option<u32>], height: usize) -> Vec<String> {
+    let Scale { lowest, span } = scale;
     let steps = u64::try_from(height * TREND_LEVELS.len()).unwrap_or(8) - 1;
     // Level 0 is blank and for zero alone.
     let level = |value: Option<u32>| match value {
         None | Some(0) => 0,
-        Some(value) => usize::try_from(1 + u64::from(value - lowest) * steps / u64::from(span)).unwrap_or(1),
+        Some(value) => {
+            usize::try_from(1 + u64::from(value.saturating_sub(lowest)) * steps / u64::from(span)).unwrap_or(1)
+        }
     };
     (0..height)
         .rev()

@@ -16,7 +16,7 @@ pub fn draw(painter: &mut Painter<'_>, view: &DialogView, keymap: &Keymap, bindi
         let role = match line.emphasis {
             DialogEmphasis::Plain => Role::Text,
             DialogEmphasis::Target => Role::Strong,
-            DialogEmphasis::Alarm => Role::Alarm,
+            DialogEmphasis::Alarm => Role::Error,
         };
         painter.put(inside.x, y, line.label, view.label_width, Role::Dim);
         let room = inside.width.saturating_sub(view.label_width);
@@ -24,7 +24,7 @@ pub fn draw(painter: &mut Painter<'_>, view: &DialogView, keymap: &Keymap, bindi
     }
     let mut x = inside.x;
     if let Some(hint) = view.hint {
-        painter.put(x, bottom, hint, inside.width, Role::Alarm);
+        painter.put(x, bottom, hint, inside.width, Role::Error);
         return;
     }
     for binding in bindings.iter().filter(|binding| view.is_whole || binding.leads_back()) {

@@ -22,7 +22,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         let role = match notice.level {
             NoticeLevel::Plain => Role::Strong,
             NoticeLevel::Good => Role::Good,
-            NoticeLevel::Bad => Role::Alarm,
+            NoticeLevel::Bad => Role::Error,
         };
         let more = if behind > 0 { format!("  (+{behind})") } else { String::new() };
         painter.put(1, area.y, &format!("{}{more}", notice.text), area.width.saturating_sub(2), role);
@@ -89,9 +89,9 @@ fn draw_error(painter: &mut Painter<'_>, layout: &Layout, text: &str, at: usize,
     let column = u16::try_from(before).unwrap_or(u16::MAX);
     let needed = u16::try_from(cells(message)).unwrap_or(u16::MAX);
     let x = if column.saturating_add(2).saturating_add(needed) < area.width {
-        painter.put(column, area.y, "▲ ", 2, Role::Alarm)
+        painter.put(column, area.y, "▲ ", 2, Role::Error)
     } else {
         1
     };
-    painter.put(x, area.y, message, area.width.saturating_sub(x + 1), Role::Alarm);
+    painter.put(x, area.y, message, area.width.saturating_sub(x + 1), Role::Error);
 }

@@ -121,7 +121,7 @@ fn limits(app: &App) -> Vec<HeaderPart> {
         ));
     }
     match &app.source_status {
-        SourceStatus::Failed(why) => parts.push((format!("no sample: {why}"), Role::Alarm)),
+        SourceStatus::Failed(why) => parts.push((format!("no sample: {why}"), Role::Error)),
         SourceStatus::Ended => parts.push(("replay ended".to_owned(), Role::Accent)),
         SourceStatus::Starting | SourceStatus::Flowing => {}
     }

@@ -46,8 +46,8 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
 /// The colour of a line: that of its phase.
 pub fn role(line: StateLine) -> Role {
     match line {
-        StateLine::Tcp(state) => Role::Phase(state.phase()),
-        StateLine::Udp => Role::Phase(Phase::Idle),
+        StateLine::Tcp(state) => Role::of_phase(state.phase()),
+        StateLine::Udp => Role::of_phase(Phase::Idle),
     }
 }
 

@@ -14,7 +14,7 @@ pub fn draw(painter: &mut Painter<'_>, menu: &MenuView) {
         painter.put(inside.x, y, &line.label, menu.label_width.min(inside.width), Role::Text);
         painter.put(inside.x + about_x, y, &line.about, inside.width.saturating_sub(about_x), Role::Dim);
         if index == menu.selected {
-            let style = Role::Selected.style(painter.theme());
+            let style = painter.style(Role::Selected);
             painter.restyle(Rect { x: inside.x - 1, y, width: inside.width + 2, height: 1 }, style);
         }
     }

@@ -14,12 +14,13 @@ use crate::ui::theme::{Role, Theme};
 /// A buffer and the looks of what is written into it.
 pub struct Painter<'a> {
     buffer: &'a mut Buffer,
-    theme: Theme,
+    theme: &'a Theme,
 }
 
 impl<'a> Painter<'a> {
-    /// A painter on `buffer`.
-    pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
+    /// A painter on `buffer`, all of which gets the look of plain text.
+    pub fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
+        buffer.set_style(*buffer.area(), theme.style(Role::Text));
         Self { buffer, theme }
     }
 
@@ -28,9 +29,9 @@ impl<'a> Painter<'a> {
         *self.buffer.area()
     }
 
-    /// The looks.
-    pub const fn theme(&self) -> Theme {
-        self.theme
+    /// What `role` looks like.
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
     }
 
     /// Writes `text` at most `width` cells wide; answers the column after it.
@@ -46,7 +47,7 @@ impl<'a> Painter<'a> {
 
     /// Writes `text` in `role`.
     pub fn put(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) -> u16 {
-        self.text(x, y, text, width, role.style(self.theme))
+        self.text(x, y, text, width, self.style(role))
     }
 
     /// Writes `text` so that it ends before column `x + width`.
@@ -56,19 +57,17 @@ impl<'a> Painter<'a> {
         self.put(x + width.saturating_sub(used), y, &text, used, role);
     }
 
-    /// Sets the style of an area over whatever it has.
+    /// Sets the style of an area in place of whatever it has.
     pub fn restyle(&mut self, area: Rect, style: Style) {
-        let area = area.intersection(self.area());
-        for position in area.positions() {
-            self.buffer[position].set_style(Style::reset().patch(style));
-        }
+        let style = Style::reset().patch(self.style(Role::Text)).patch(style);
+        self.buffer.set_style(area, style);
     }
 
     /// The cursor on the row `line`: reverse over all of a row that the user picked, a mark in column `mark_x` of one
     /// that nobody did.
     pub fn cursor(&mut self, line: Rect, mark_x: u16, is_picked: bool) {
         if is_picked {
-            self.restyle(line, Role::Selected.style(self.theme));
+            self.restyle(line, self.style(Role::Selected));
         } else {
             self.put(mark_x, line.y, "▸", 1, Role::Accent);
         }
@@ -80,6 +79,7 @@ impl<'a> Painter<'a> {
         for position in area.positions() {
             self.buffer[position].reset();
         }
+        self.buffer.set_style(area, self.style(Role::Text));
     }
 
     /// A rule over the whole of line `y`, with `title` in it.
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn writing_outside_of_the_screen_is_nothing() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
-        let mut painter = Painter::new(&mut buffer, Theme::DEFAULT);
+        let (mut buffer, theme) = (Buffer::empty(Rect::new(0, 0, 4, 2)), Theme::default());
+        let mut painter = Painter::new(&mut buffer, &theme);
         painter.put(9, 0, "x", 5, Role::Text);
         painter.put(0, 9, "x", 5, Role::Text);
         painter.put(2, 1, "abcdef", 9, Role::Text);
@@ -127,14 +127,14 @@ mod tests {
         painter.popup(40, 40, "title");
         assert_eq!(buffer.area, Rect::new(0, 0, 4, 2));
         let mut inside = Buffer::empty(buffer.area);
-        Painter::new(&mut inside, Theme::DEFAULT).popup(4, 2, "title");
+        Painter::new(&mut inside, &theme).popup(4, 2, "title");
         assert_eq!(buffer, inside, "a popup that is too large is as large as the screen");
     }
 
     #[test]
     fn what_begins_inside_is_cut_at_the_edge() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
-        let mut painter = Painter::new(&mut buffer, Theme::DEFAULT);
+        let (mut buffer, theme) = (Buffer::empty(Rect::new(0, 0, 4, 2)), Theme::default());
+        let mut painter = Painter::new(&mut buffer, &theme);
         painter.put(9, 0, "x", 5, Role::Text);
         painter.put(0, 9, "x", 5, Role::Text);
         painter.put(2, 1, "abcdef", 9, Role::Text);

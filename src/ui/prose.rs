@@ -39,11 +39,14 @@ fn draw_line(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, line: &P
         ProseLine::Lead(text) => ("", Role::Dim, 0, text.as_str(), Role::Strong),
         ProseLine::Dim(text) => ("", Role::Dim, 0, text.as_str(), Role::Dim),
         ProseLine::Item(mark, text) => (mark.as_str(), Role::Accent, item_width, text.as_str(), Role::Text),
-        ProseLine::Here(mark, text) => (mark.as_str(), Role::Alarm, item_width, text.as_str(), Role::Strong),
+        ProseLine::Here(mark, text) => (mark.as_str(), Role::Accent, item_width, text.as_str(), Role::Strong),
+        ProseLine::Finding(severity, mark, text) => {
+            (mark.as_str(), Role::of(*severity), item_width, text.as_str(), Role::Strong)
+        }
         ProseLine::Fact(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Text),
         ProseLine::Strong(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Strong),
-        ProseLine::Alarm(label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::Alarm),
-        ProseLine::State(label, state) => (*label, Role::Dim, label_width, state.name(), Role::Phase(state.phase())),
+        ProseLine::Alarm(severity, label, text) => (*label, Role::Dim, label_width, text.as_str(), Role::of(*severity)),
+        ProseLine::State(label, state) => (*label, Role::Dim, label_width, state.name(), Role::of_phase(state.phase())),
         ProseLine::Event(time, text) => (time.as_str(), Role::Dim, label_width, text.as_str(), Role::Text),
     };
     painter.put(x, y, label, indent, label_role);

@@ -154,7 +154,7 @@ impl<'a> Picture<'a> {
     fn node_role(&self, node: DiagramNode) -> Role {
         match node {
             _ if self.is_now(node) => Role::Selected,
-            DiagramNode::In(state) if is_lit(self.path, node) => Role::Phase(state.phase()),
+            DiagramNode::In(state) if is_lit(self.path, node) => Role::of_phase(state.phase()),
             _ if is_lit(self.path, node) => Role::Text,
             _ => Role::Dim,
         }

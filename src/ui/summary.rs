@@ -3,11 +3,18 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::summary::SummaryPart;
 use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const GAP: &str = " · ";
+
+/// The colour of the finding that says the same; what no finding speaks of has none.
+fn role(app: &App, part: &SummaryPart) -> Role {
+    let plain = if part.rules.is_empty() { Role::Text } else { Role::Strong };
+    app.panels.findings.by_rule(part.rules).map_or(plain, Role::of)
+}
 
 /// Draws as many parts as there is room for; the first one in any case.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
@@ -22,7 +29,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
             break;
         }
         x = painter.put(x, area.y, gap, room, Role::Dim);
-        let role = if part.is_alarm { Role::Alarm } else { Role::Text };
+        let role = role(app, part);
         x = painter.put(x, area.y, &part.text, area.right().saturating_sub(x), role);
     }
 }

@@ -1,11 +1,12 @@
 //! What the panels with columns share: headings, cells, and what stands where there are no rows.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::app::panels::table::TableColumns;
 use crate::app::panels::table::arrow;
+use crate::app::young::TOO_YOUNG;
 use crate::app::{App, SourceStatus};
+use crate::diagnosis::finding::Severity;
 use crate::store::Store;
 use crate::table::column::{Align, Column};
 use crate::table::cut::cells;
@@ -44,71 +45,74 @@ pub fn draw_headings<R>(painter: &mut Painter<'_>, area: Rect, shown: &ShownColu
     }
 }
 
-/// Draws the cells of `row` in line `y`; `marked` is their style where something just happened to it.
+/// Draws the cells of `row` in line `y`; `severity` is that of the finding that it is part of.
 pub fn draw_cells<R: TableRow>(
     painter: &mut Painter<'_>,
     y: u16,
     shown: &ShownColumns<'_, R>,
     row: &R,
     store: &Store,
-    marked: Option<Style>,
+    severity: Option<Severity>,
 ) {
-    let too_young = row.is_too_young(store);
+    let look = RowLook { is_closed: row.is_closed(), is_too_young: row.is_too_young(store), severity };
     for &ColumnSpan { index, x, width } in shown.places {
         let column = &shown.columns.all[index];
         let value = (column.value)(row, store);
-        // A state keeps the colour of its phase; that of a closed row is no state any more.
-        let marked = marked.filter(|_| row.is_closed() || !matches!(value, Value::State(_)));
-        let style = marked.unwrap_or_else(|| cell_role(column, &value, too_young).style(painter.theme()));
+        let role = cell_role(column, &value, look);
         let area = Rect { x, y, width, height: 1 };
-        draw_cell(painter, &TableCell { area, align: column.align, value: &value, is_closed: row.is_closed() }, style);
+        match value {
+            Value::Gauge(share) => draw_gauge(painter, (x, y), width, share, role),
+            Value::State(_) if look.is_closed => draw_text(painter, area, column.align, "closed", role),
+            Value::Word { .. } if is_verdict(column) && look.is_too_young => {
+                draw_text(painter, area, column.align, too_young(width), role);
+            }
+            value => draw_text(painter, area, column.align, &value.text_within(width), role),
+        }
     }
 }
 
-/// One cell of a table.
-struct TableCell<'a> {
-    area: Rect,
-    align: Align,
-    value: &'a Value<'a>,
-    /// Whether its row stands for something that is gone.
+/// What the look of the cells of a row depends on.
+#[derive(Clone, Copy)]
+struct RowLook {
     is_closed: bool,
+    is_too_young: bool,
+    severity: Option<Severity>,
 }
 
-fn draw_cell(painter: &mut Painter<'_>, cell: &TableCell<'_>, style: Style) {
-    let &TableCell { area: Rect { x, y, width, .. }, align, value, is_closed } = cell;
-    if let Value::Gauge(share) = value {
-        draw_gauge(painter, (x, y), width, *share);
-        return;
+fn draw_text(painter: &mut Painter<'_>, area: Rect, align: Align, text: &str, role: Role) {
+    match align {
+        Align::Left => drop(painter.put(area.x, area.y, text, area.width, role)),
+        Align::Right => painter.right(area.x, area.y, text, area.width, role),
     }
-    let text = match value {
-        Value::State(_) if is_closed => "closed".into(),
-        value => value.text_within(width),
-    };
-    let indent = match align {
-        Align::Left => 0,
-        Align::Right => width.saturating_sub(u16::try_from(cells(&text)).unwrap_or(width)),
-    };
-    painter.text(x + indent, y, &text, width, style);
 }
 
-/// From this share on a bar has the colour of the alarm; the share in numbers stands beside it.
-const GAUGE_ALARM: f64 = 0.8;
+/// Why a row is wrong. No other column judges.
+fn is_verdict<R>(column: &Column<R>) -> bool {
+    column.key == "verdict"
+}
+
+/// What stands in place of a verdict, in as many words as there is room for.
+const fn too_young(width: u16) -> &'static str {
+    if width < 18 { "too young" } else { TOO_YOUNG }
+}
 
 /// A share as a bar; what is above all is all.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped, and `as` saturates")]
-fn draw_gauge(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, share: f64) {
+fn draw_gauge(painter: &mut Painter<'_>, (x, y): (u16, u16), width: u16, share: f64, role: Role) {
     const WHOLE: u32 = 10_000;
     let part = (share.clamp(0.0, 1.0) * f64::from(WHOLE)).ceil() as u32;
-    let role = if share >= GAUGE_ALARM { Role::Alarm } else { Role::Text };
     painter.put(x, y, &bar(part, WHOLE, width), width, role);
 }
 
-/// States have the colour of their phase, verdicts that of the alarm once they have stood for a moment (every close takes
-/// one), what is zero steps back.
-fn cell_role<R>(column: &Column<R>, value: &Value<'_>, too_young: bool) -> Role {
+/// States have the colour of their phase. The reason of a finding, and the bar of what runs out by one, have the colour of
+/// the finding; without a finding nothing has. What is zero steps back, and so does all of a closed row.
+fn cell_role<R>(column: &Column<R>, value: &Value<'_>, look: RowLook) -> Role {
+    let of_finding = || look.severity.map_or(Role::Text, Role::of);
     match value {
-        Value::State(state) => Role::Phase(state.phase()),
-        Value::Word { .. } if column.key == "verdict" && !too_young => Role::Verdict,
+        _ if look.is_closed => Role::Closed,
+        Value::State(state) => Role::of_phase(state.phase()),
+        Value::Word { .. } if is_verdict(column) && !look.is_too_young => of_finding(),
+        Value::Gauge(_) => of_finding(),
         // Names of hosts are hints.
         Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,

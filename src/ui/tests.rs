@@ -213,7 +213,7 @@ fn type_keys(app: &mut App, keys: &str) {
 }
 
 /// A terminal of the app's size with the app on it, in `theme`.
-fn drawn(app: &App, theme: Theme) -> Terminal<TestBackend> {
+fn drawn(app: &App, theme: &Theme) -> Terminal<TestBackend> {
     let (width, height) = app.config.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal cannot fail");
     terminal.draw(|frame| draw(frame, app, theme)).expect("a test terminal cannot fail");
@@ -221,7 +221,7 @@ fn drawn(app: &App, theme: Theme) -> Terminal<TestBackend> {
 }
 
 fn screen(app: &App) -> String {
-    drawn(app, Theme::DEFAULT).backend().to_string()
+    drawn(app, &Theme::default()).backend().to_string()
 }
 
 /// Everything that can be open, by the keys that open it.
@@ -272,7 +272,7 @@ fn every_size_can_be_drawn_whatever_is_open() {
 fn a_frame_of_another_size_than_the_app_was_told_of_is_survived() {
     let app = app((120, 40));
     let mut terminal = Terminal::new(TestBackend::new(30, 9)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, &Theme::default())).expect("a test terminal cannot fail");
     let buffer = terminal.backend().buffer();
     assert_eq!((buffer.area.width, buffer.area.height), (30, 9));
     let text: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
@@ -284,7 +284,7 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
     for (name, keys) in scenes() {
         let mut app = app((120, 40));
         press(&mut app, &keys);
-        let terminal = drawn(&app, Theme::MONO.with_ascii(true));
+        let terminal = drawn(&app, &Theme::mono().with_ascii(true));
         for cell in terminal.backend().buffer().content() {
             assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
             assert_eq!((cell.fg, cell.bg), (ratatui::style::Color::Reset, ratatui::style::Color::Reset), "{name}");
@@ -296,7 +296,7 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
 fn the_selected_row_has_one_style_from_edge_to_edge() {
     let mut app = app((120, 40));
     type_keys(&mut app, "j");
-    let terminal = drawn(&app, Theme::DEFAULT);
+    let terminal = drawn(&app, &Theme::default());
     let y = app.layout().expect("large enough").body.y + 1;
     let buffer = terminal.backend().buffer();
     let styles: std::collections::HashSet<_> = (0..120).map(|x| buffer[(x, y)].style()).collect();
@@ -311,8 +311,8 @@ fn a_healthy_machine_looks_calm() {
     calm.turn(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
     let text = screen(&calm);
     assert!(text.contains("nothing wrong found") && !text.contains('▲'), "{text}");
-    let terminal = drawn(&calm, Theme::DEFAULT);
-    let alarm = Role::Alarm.style(Theme::DEFAULT).fg;
+    let terminal = drawn(&calm, &Theme::default());
+    let alarm = Theme::default().style(Role::Alarm).fg;
     assert!(terminal.backend().buffer().content().iter().all(|cell| Some(cell.fg) != alarm));
 }
 
@@ -322,10 +322,10 @@ fn a_quiet_second_changes_few_cells_at_80x24() {
     // The marks of what just happened go first.
     (1..=6).for_each(|second| drop(app.turn(Msg::Delta(Box::new(delta(NOW + second))))));
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a test terminal cannot fail");
-    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, &Theme::default())).expect("a test terminal cannot fail");
     let before = terminal.backend().buffer().clone();
     app.turn(Msg::Delta(Box::new(delta(NOW + 7))));
-    terminal.draw(|frame| draw(frame, &app, Theme::DEFAULT)).expect("a test terminal cannot fail");
+    terminal.draw(|frame| draw(frame, &app, &Theme::default())).expect("a test terminal cannot fail");
     let changed = before.diff(terminal.backend().buffer()).len();
     assert!(changed <= 20, "{changed} cells changed");
 }

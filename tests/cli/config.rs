@@ -293,16 +293,41 @@ fn the_example_has_every_threshold_with_its_default() {
 /// `--theme` and the setting `theme` take the names of the table of themes; a wrong one is answered with all of them.
 #[test]
 fn a_theme_is_taken_by_its_name() {
-    use conntop::ui::theme::THEMES;
-    for theme in THEMES {
-        let (home, _) = home(&format!("theme = \"{}\"\n", theme.name));
-        assert_eq!(list_with(home.path(), &["--theme", theme.name]).code, 0, "{}", theme.name);
+    use conntop::ui::theme::built_in;
+    let names = || built_in::names().chain(["auto"]);
+    for name in names() {
+        let (home, _) = home(&format!("theme = \"{name}\"\n"));
+        assert_eq!(list_with(home.path(), &["--theme", name]).code, 0, "{name}");
     }
     let wrong_option = refused(&ended(conntop().args(["list", "--demo", "--theme", "solarized"])), 2).to_owned();
     let (home, _) = home("theme = \"solarized\"\n");
     let wrong_setting = list_with(home.path(), &[]).stderr;
-    for theme in THEMES {
-        assert!(wrong_option.contains(theme.name), "{wrong_option}");
-        assert!(wrong_setting.contains(theme.name), "{wrong_setting}");
+    for name in names() {
+        assert!(wrong_option.contains(name), "{wrong_option}");
+        assert!(wrong_setting.contains(name), "{wrong_setting}");
     }
+}
+
+/// A file of the folder `themes` beside the config file is a theme; what is wrong with it is said with its line.
+#[test]
+fn a_theme_of_the_user_is_a_file_beside_the_config_file() {
+    let (home, file) = home("");
+    let folder = file.with_file_name("themes");
+    fs::create_dir(&folder).expect("writable");
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("writable");
+    write("mine.toml", "base = \"dark\"\n[roles]\nalarm = \"#ff00ff\"\n");
+    assert_eq!(list_with(home.path(), &["--theme", "mine"]).code, 0);
+    write("wrong.toml", "base = \"dark\"\n[roles]\nalram = \"#ff00ff\"\n");
+    let sentence = refused(&list_with(home.path(), &["--theme", "wrong"]), 2).to_owned();
+    assert!(sentence.contains("wrong.toml, line 3: unknown role 'alram'; did you mean 'alarm'?"), "{sentence}");
+    fs::write(&file, "theme = \"wrong\"\n").expect("writable");
+    let sentence = list_with(home.path(), &[]).stderr;
+    assert!(sentence.contains("line 1: ") && sentence.contains("wrong.toml, line 3: unknown role"), "{sentence}");
+    write("long.toml", &"#".repeat(65 * 1024));
+    fs::write(&file, "").expect("writable");
+    let sentence = refused(&list_with(home.path(), &["--theme", "long"]), 2).to_owned();
+    assert!(sentence.contains("long.toml is longer than 64 KiB"), "{sentence}");
+    fs::write(home.path().join("outside.toml"), "base = \"dark\"\n").expect("writable");
+    let sentence = refused(&list_with(home.path(), &["--theme", "../../../outside"]), 2).to_owned();
+    assert!(sentence.contains("../../../outside"), "{sentence}");
 }

@@ -12,6 +12,8 @@ use conntop::diagnosis::rule::Rule;
 use conntop::knowledge::habits::{HABITS, Habit};
 use conntop::knowledge::rules::text;
 use conntop::table::connections::COLUMNS;
+use conntop::ui::theme::role::ROLES;
+use conntop::ui::theme::{Role, Theme, built_in};
 
 /// A text in a page that is made from a table of the program.
 struct GeneratedText {
@@ -29,6 +31,8 @@ const GENERATED: &[GeneratedText] = &[
     GeneratedText { file: "docs/keys.md", name: "keys", text: keys },
     GeneratedText { file: "docs/from-other-tools.md", name: "habits", text: habits },
     GeneratedText { file: "docs/rules.md", name: "rules", text: rules },
+    GeneratedText { file: "docs/themes.md", name: "themes", text: themes },
+    GeneratedText { file: "docs/themes.md", name: "roles", text: roles },
 ];
 
 /// The keys that a newcomer needs, by the name of their action.
@@ -152,6 +156,34 @@ fn docs_acknowledge_in_words_that_the_program_takes() {
     let (_, rest) = page.split_once("```toml\n[[ignore]]\n").expect("an example");
     let by_file: Ignore = toml::from_str(rest.split("```").next().expect("a block")).expect("understood");
     assert_eq!(by_option, by_file);
+}
+
+fn themes() -> String {
+    let mut table = "| theme | what it is |\n|---|---|\n".to_owned();
+    for theme in built_in::themes() {
+        writeln!(table, "| `{}` | {} |", theme.name(), theme.about()).expect("a string takes all");
+    }
+    table
+}
+
+fn roles() -> String {
+    let mut table = "| role | what it is | looks like |\n|---|---|---|\n".to_owned();
+    for row in ROLES {
+        let like = row.like.map_or_else(|| "–".to_owned(), |like| format!("`{}`", like.row().key));
+        writeln!(table, "| `{}` | {} | {like} |", row.key, row.about).expect("a string takes all");
+    }
+    table
+}
+
+/// The theme that docs/themes.md shows can be used as it stands.
+#[test]
+fn docs_show_a_theme_that_the_program_takes() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/themes.md")).expect("the page");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let theme = Theme::read("example", rest.split("```").next().expect("a block")).expect("understood");
+    let dark = Theme::built_in("dark").expect("a theme of conntop");
+    assert_eq!(theme.style(Role::Text), dark.style(Role::Text));
+    assert_ne!(theme.style(Role::Alarm), dark.style(Role::Alarm));
 }
 
 fn columns() -> String {

@@ -7,6 +7,7 @@ use conntop::ui::theme::Theme;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 /// Types `keys`: characters as they are, `⏎` for Enter, `⎋` for Escape.
 pub fn press(app: &mut App, keys: &str) {
@@ -22,8 +23,17 @@ pub fn press(app: &mut App, keys: &str) {
 
 /// The screen of `app`, as large as its terminal, one line of text a row.
 pub fn picture(app: &App) -> String {
+    terminal(app, &Theme::default()).backend().to_string()
+}
+
+/// The cells of the screen of `app` in `theme`.
+pub fn drawn(app: &App, theme: &Theme) -> Buffer {
+    terminal(app, theme).backend().buffer().clone()
+}
+
+fn terminal(app: &App, theme: &Theme) -> Terminal<TestBackend> {
     let (width, height) = app.config.size;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("it draws into memory");
-    terminal.draw(|frame| ui::draw(frame, app, Theme::DEFAULT)).expect("it draws into memory");
-    terminal.backend().to_string()
+    terminal.draw(|frame| ui::draw(frame, app, theme)).expect("it draws into memory");
+    terminal
 }

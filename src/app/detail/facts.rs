@@ -70,7 +70,11 @@ pub(super) fn finding(app: &App, row: &SocketRow) -> Option<Section> {
     let finding = app.panels.findings.about(row, &app.store)?;
     let mut section = Section::new("It is part of a finding");
     let mark = findings::mark(finding.severity).to_owned();
-    section.lines.push(ProseLine::Here(mark, format!("{}: {}", finding.severity.label(), finding.sentence)));
+    section.lines.push(ProseLine::Finding(
+        finding.severity,
+        mark,
+        format!("{}: {}", finding.severity.label(), finding.sentence),
+    ));
     Some(section)
 }
 

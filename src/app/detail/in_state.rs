@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::app::detail::byte_words;
 use crate::app::detail::is_gone;
 use crate::app::prose::{ProseLine, Section};
-use crate::app::young::is_too_young;
+use crate::app::young::{TOO_YOUNG, is_too_young};
 use crate::model::delta::{AgeBasis, Since};
 use crate::model::process::Owner;
 use crate::model::socket::{CloseWaitVerdict, Socket};
@@ -24,11 +24,20 @@ pub(super) fn lines(app: &App, row: &SocketRow) -> Vec<ProseLine> {
         section.known("ends in", time_wait_end(app, socket));
     }
     if let Some(verdict) = socket.verdict() {
-        let line = if is_too_young(row, &app.store) { ProseLine::Fact } else { ProseLine::Alarm };
-        section.lines.push(line("why", verdict_words(verdict).to_owned()));
+        section.lines.push(why(app, row, verdict));
         section.known("known by", verdict_evidence(socket));
     }
     section.lines
+}
+
+/// Why it is not closed: in the colour of the finding that it is part of, if it is part of one.
+fn why(app: &App, row: &SocketRow, verdict: CloseWaitVerdict) -> ProseLine {
+    let words = verdict_words(verdict);
+    match app.panels.findings.about(row, &app.store) {
+        _ if is_too_young(row, &app.store) => ProseLine::Fact("why", format!("{TOO_YOUNG}; so far: {words}")),
+        Some(finding) => ProseLine::Alarm(finding.severity, "why", words.to_owned()),
+        None => ProseLine::Strong("why", words.to_owned()),
+    }
 }
 
 fn age_words(app: &App, row: &SocketRow) -> String {

@@ -49,7 +49,7 @@ fn accept_queue(queues: Queues) -> ProseLine {
     };
     let text = format!("{} of {} connections wait to be accepted", units::count(waiting), units::count(limit));
     if limit > 0 && waiting >= limit {
-        return ProseLine::Alarm("accept queue", format!("{text}: full, new ones are dropped"));
+        return ProseLine::Strong("accept queue", format!("{text}: full, new ones are dropped"));
     }
     ProseLine::Fact("accept queue", text)
 }
@@ -117,7 +117,7 @@ pub(super) fn measured(app: &App, row: &SocketRow) -> Section {
         section.fact("in flight", format!("{} segments", units::count(info.unacked.into())));
     }
     if info.probes > 0 {
-        section.lines.push(ProseLine::Alarm("probes", format!("{} unanswered", info.probes)));
+        section.lines.push(ProseLine::Strong("probes", format!("{} unanswered", info.probes)));
     }
     if let Some(detail) = detail {
         push_detail(&mut section, detail);
@@ -180,7 +180,7 @@ fn sent_again(info: &TcpInfo, detail: Option<&TcpDetail>) -> ProseLine {
     let text = format!("{} segments{of}", units::count(info.retransmits_total.into()));
     match info.backoff {
         0 => ProseLine::Fact("sent again", text),
-        times => ProseLine::Alarm("sent again", format!("{text}; now {times} time-outs in a row")),
+        times => ProseLine::Strong("sent again", format!("{text}; now {times} time-outs in a row")),
     }
 }
 

@@ -32,11 +32,11 @@ fn now(socket: &Socket, info: &TcpInfo, detail: Option<&TcpDetail>) -> ProseLine
     let probing = socket.timer.is_some_and(|timer| timer.kind == TimerKind::ZeroWindow);
     let closed = detail.and_then(|detail| detail.send_window_bytes) == Some(0) && queues.send.unwrap_or(0) > 0;
     if probing || closed {
-        return ProseLine::Alarm("now", "the peer's window is closed: its program does not read".to_owned());
+        return ProseLine::Strong("now", "the peer's window is closed: its program does not read".to_owned());
     }
     if info.backoff > 0 {
         let text = format!("the peer does not answer: {} time-outs in a row", info.backoff);
-        return ProseLine::Alarm("now", text);
+        return ProseLine::Strong("now", text);
     }
     if matches!(socket.owner, Owner::Unaccepted) {
         return ProseLine::Fact("now", "nobody has accepted it".to_owned());

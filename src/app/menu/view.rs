@@ -100,6 +100,7 @@ impl App {
                 SIGNALS.iter().map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() }).collect()
             }
             MenuChoice::Text(texts) => texts.clone(),
+            MenuChoice::Theme => self.theme_lines(),
             MenuChoice::Action { typed } => self.action_lines(typed),
         }
     }
@@ -218,6 +219,7 @@ impl App {
                 }
             }
             MenuChoice::Text(texts) => return texts.get(line).map_or_else(Vec::new, |text| self.copy(text)),
+            MenuChoice::Theme => self.choose_theme(line),
             MenuChoice::Action { typed } => {
                 return self.actions(&typed).get(line).map_or_else(Vec::new, |binding| self.run(binding, None));
             }
@@ -233,6 +235,7 @@ fn title(menu: &Menu) -> String {
         MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),
         MenuChoice::Signal { process, .. } => format!("Signal to {process}"),
         MenuChoice::Text(_) => "Copy to the clipboard".to_owned(),
+        MenuChoice::Theme => "Theme · the screen shows the one under the cursor".to_owned(),
         MenuChoice::Action { typed } if typed.is_empty() => "Actions here · type to find one".to_owned(),
         MenuChoice::Action { typed } => format!("Actions here · {typed}"),
     }

@@ -14,11 +14,13 @@ use crate::app::prose::longest;
 use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::selection::Selected;
 use crate::diagnosis::Diagnosis;
-use crate::diagnosis::finding::{Finding, FindingKey, Severity};
+use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, Severity};
 use crate::diagnosis::ignore::Ignore;
+use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::groups::GroupKey;
 use crate::store::row::SocketRow;
 use crate::table::filter::Filter;
 use crate::table::units;
@@ -141,6 +143,22 @@ impl FindingsPanel {
     pub fn about(&self, row: &SocketRow, store: &Store) -> Option<&Finding> {
         let is_about = |shown: &&ListedFinding| shown.filters.iter().any(|filter| filter.matches(row, store));
         self.shown.iter().find(is_about).map(|shown| &shown.finding)
+    }
+
+    /// How bad it is that what the group `key` shares runs out: the accept queue of a listener, the ports to a destination.
+    pub fn about_group(&self, key: GroupKey) -> Option<Severity> {
+        let (rule, scope) = match key {
+            GroupKey::Listener { place, .. } => (Rule::AcceptQueueFull, FindingScope::On(place.destination())),
+            GroupKey::PortPool(route) => (Rule::EphemeralPorts, FindingScope::To(route.to)),
+            _ => return None,
+        };
+        let is_about = |finding: &&Finding| finding.key.rule == rule && finding.key.scope == scope;
+        self.iter().filter(is_about).map(|finding| finding.severity).max()
+    }
+
+    /// The worst finding by one of `rules`.
+    pub fn by_rule(&self, rules: &[Rule]) -> Option<Severity> {
+        self.iter().filter(|finding| rules.contains(&finding.key.rule)).map(|finding| finding.severity).max()
     }
 
     pub(in crate::app) const fn is_looking(&self) -> bool {

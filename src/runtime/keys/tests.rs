@@ -8,9 +8,14 @@ fn decode(bytes: &[u8]) -> Vec<Event> {
     decode_pieces([(Duration::ZERO, bytes)])
 }
 
-/// Each piece comes so long after the one before; what is due in between is flushed, as the reader does.
 fn decode_pieces<'a>(pieces: impl IntoIterator<Item = (Duration, &'a [u8])>) -> Vec<Event> {
-    let (mut decoder, mut events, mut now) = (Decoder::default(), Vec::new(), Duration::ZERO);
+    fed(&mut Decoder::default(), pieces)
+}
+
+/// What `decoder` makes of `pieces`. Each comes so long after the one before; what is due in between is flushed, as the
+/// reader does.
+fn fed<'a>(decoder: &mut Decoder, pieces: impl IntoIterator<Item = (Duration, &'a [u8])>) -> Vec<Event> {
+    let (mut events, mut now) = (Vec::new(), Duration::ZERO);
     for (pause, bytes) in pieces {
         let mut left = pause;
         while let Some(wait) = decoder.wait().filter(|wait| *wait <= left) {
@@ -333,4 +338,63 @@ proptest! {
         let events = decode_pieces(pieces.iter().map(|(pause, bytes)| (*pause, &bytes[..])));
         prop_assert_eq!(codes(&events), expected);
     }
+}
+
+/// What came of an answer to the question for the background in `pieces`: the background, and what counts as typed.
+fn answered<'a>(pieces: impl IntoIterator<Item = (Duration, &'a [u8])>) -> (Option<Rgb>, Vec<Event>) {
+    let mut decoder = Decoder::default();
+    decoder.expect_background(ANSWER_WAIT);
+    let events = fed(&mut decoder, pieces);
+    (decoder.take_background(), events)
+}
+
+const ANSWERS: [&[u8]; 4] = [
+    b"\x1b]11;rgb:fdfd/f6f6/e3e3\x1b\\",
+    b"\x1b]11;rgb:fdfd/f6f6/e3e3\x07",
+    b"\x9d11;rgb:fd/f6/e3\x9c",
+    b"\xc2\x9d11;rgb:fdfd/f6f6/e3e3\xc2\x9c",
+];
+
+#[test]
+fn the_background_is_told_however_the_answer_is_torn_apart_and_nothing_of_it_is_typed() {
+    for answer in ANSWERS {
+        for at in 0..answer.len() {
+            let (first, rest) = answer.split_at(at);
+            for pause in [0, 10, 30, 200, 400] {
+                let told = answered([(ms(20), first), (ms(pause), rest)]);
+                assert_eq!(told, (Some([0xfd, 0xf6, 0xe3]), Vec::new()), "{at} {pause} {answer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_swallowed() {
+    for answer in ANSWERS {
+        assert_eq!(answered([(ANSWER_WAIT, answer)]), (None, Vec::new()));
+        assert_eq!(answered([(ms(3_000), answer)]), (None, Vec::new()));
+        // It began in time.
+        for at in 1..answer.len() {
+            let (first, rest) = answer.split_at(at);
+            let told = answered([(ms(400), first), (ms(110), rest)]);
+            assert_eq!(told.0, None);
+            let keys = told.1.iter().filter(|event| **event != key(KeyCode::Esc, NONE)).count();
+            assert_eq!(keys, 0, "{at} {answer:?} {:?}", told.1);
+        }
+    }
+}
+
+#[test]
+fn keys_are_keys_while_the_background_is_awaited() {
+    let (told, events) = answered([(ms(5), &b"j"[..]), (ms(5), b"\x1b[A"), (ms(5), ANSWERS[0]), (ms(5), b"q\x1b")]);
+    assert_eq!(told, Some([0xfd, 0xf6, 0xe3]));
+    let typed = [KeyCode::Char('j'), KeyCode::Up, KeyCode::Char('q'), KeyCode::Esc].map(|code| key(code, NONE));
+    assert_eq!(events, typed);
+    let (told, events) = answered([(ms(5), &b"\x1b"[..])]);
+    assert_eq!((told, events), (None, vec![key(KeyCode::Esc, NONE)]), "Esc is told once nothing can follow it");
+    let other = answered([(ms(5), &b"\x1b]10;rgb:0/0/0\x07"[..]), (ms(5), ANSWERS[1])]);
+    assert_eq!(other, (Some([0xfd, 0xf6, 0xe3]), Vec::new()));
+    let mut unasked = Decoder::default();
+    unasked.feed(ANSWERS[0], ms(0), &mut Vec::new());
+    assert_eq!(unasked.take_background(), None, "nobody asked");
 }

@@ -1,9 +1,11 @@
-//! What a chart needs: the highest count in each of some equal parts of a span of time, and where nothing is known.
+//! What a chart needs: the highest count in each of some equal parts of a span of time, how low it was, and where nothing is
+//! known.
 
 use std::time::Duration;
 
 use crate::model::time::Timestamp;
 use crate::store::history::History;
+use crate::store::history::minutes::Minute;
 use crate::store::socket_counts::SocketCounts;
 
 /// How far back a chart goes.
@@ -60,20 +62,40 @@ impl History {
     /// `None` where there was no sample. The parts stand still while time goes by: they begin at multiples of their
     /// length since boot, and the last one is the one that is now.
     pub fn trend(&self, span: ChartSpan, width: usize, pick: impl Fn(&SocketCounts) -> u32) -> Vec<Option<u32>> {
+        self.parts(span, width, u32::max, |minute| pick(&minute.highest), &pick)
+    }
+
+    /// The lowest that `pick` takes of the counts that [`trend`](Self::trend) shows, the newest among them; `None` where there
+    /// was no sample.
+    pub fn lowest(&self, span: ChartSpan, width: usize, pick: impl Fn(&SocketCounts) -> u32) -> Option<u32> {
+        let lowest = self.parts(span, width, u32::min, |minute| pick(&minute.lowest), &pick);
+        lowest.into_iter().flatten().min()
+    }
+
+    /// What `of_minute` takes of minutes, or `of_sample` of samples, in `width` equal parts of the last `span`. Of several in
+    /// one part `keep` keeps one.
+    fn parts(
+        &self,
+        span: ChartSpan,
+        width: usize,
+        keep: fn(u32, u32) -> u32,
+        of_minute: impl Fn(&Minute) -> u32,
+        of_sample: impl Fn(&SocketCounts) -> u32,
+    ) -> Vec<Option<u32>> {
         let Some(newest) = self.samples().back() else { return vec![None; width] };
-        let mut parts = Parts::new(newest.at, span.length(), width);
+        let mut parts = Parts::new(newest.at, span.length(), width, keep);
         if span == ChartSpan::Long {
             // A minute that is missing is a gap; the parts of a narrow chart are longer than one anyway.
             for minute in self.minutes() {
-                let highest = pick(&minute.highest);
-                parts.put(minute.begun, highest, Duration::from_secs(60));
-                parts.put(minute.until, highest, Duration::from_secs(60));
+                let value = of_minute(minute);
+                parts.put(minute.begun, value, Duration::from_secs(60));
+                parts.put(minute.until, value, Duration::from_secs(60));
             }
             return parts.found;
         }
         let hold = self.hold();
         for sample in self.samples() {
-            parts.put(sample.at, pick(&sample.counts), hold);
+            parts.put(sample.at, of_sample(&sample.counts), hold);
         }
         parts.found
     }
@@ -93,13 +115,15 @@ struct Parts {
     /// The number of the last part, counted since boot.
     last: u64,
     before: Option<(Timestamp, u32)>,
+    /// Which of two values in one part is kept.
+    keep: fn(u32, u32) -> u32,
 }
 
 impl Parts {
-    fn new(newest: Timestamp, span: Duration, width: usize) -> Self {
+    fn new(newest: Timestamp, span: Duration, width: usize, keep: fn(u32, u32) -> u32) -> Self {
         let parts = u64::try_from(width.max(1)).unwrap_or(1);
         let length = (u64::try_from(span.as_nanos()).unwrap_or(u64::MAX) / parts).max(1);
-        Self { found: vec![None; width], length, last: newest.0 / length, before: None }
+        Self { found: vec![None; width], length, last: newest.0 / length, before: None, keep }
     }
 
     /// Puts the next value, and before it the last one as far as that holds.
@@ -110,15 +134,16 @@ impl Parts {
         {
             let first = self.last.saturating_sub(u64::try_from(self.found.len()).unwrap_or(0));
             let from = (earlier.0 / self.length + 1).max(first);
-            (from..place).for_each(|between| self.raise(between, value));
+            (from..place).for_each(|between| self.keep(between, value));
         }
-        self.raise(place, value);
+        self.keep(place, value);
     }
 
-    fn raise(&mut self, place: u64, value: u32) {
+    fn keep(&mut self, place: u64, value: u32) {
+        let keep = self.keep;
         let from_end = self.last.checked_sub(place).and_then(|parts| usize::try_from(parts).ok());
         if let Some(part) = from_end.and_then(|parts| self.found.iter_mut().nth_back(parts)) {
-            *part = Some(part.map_or(value, |known| known.max(value)));
+            *part = Some(part.map_or(value, |known| keep(known, value)));
         }
     }
 }

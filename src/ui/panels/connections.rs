@@ -1,13 +1,13 @@
 //! The tab Connections. Only the rows on the screen are looked at.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
 use crate::app::young::is_too_young;
+use crate::diagnosis::finding::Severity;
 use crate::store::Store;
 use crate::store::row::{Mark, SocketRow};
 use crate::ui::painter::Painter;
@@ -21,8 +21,9 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
     let shown = ShownColumns { columns: &panel.columns, places: &places };
     draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, row), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
-        draw_mark(painter, y, row, app);
-        draw_cells(painter, y, &shown, row, &app.store, row_style(painter, row));
+        let severity = app.panels.findings.about(row, &app.store).map(|finding| finding.severity);
+        draw_mark(painter, y, row, severity);
+        draw_cells(painter, y, &shown, row, &app.store, severity);
         if panel.cursor.line() == Some(line) {
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
@@ -33,27 +34,15 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
 }
 
 /// What just happened to the row; else how bad the finding that it is part of is.
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, app: &App) {
-    let (mark, role) = match row.mark {
-        Some(Mark::New(_)) => ("+", Role::New),
-        Some(Mark::Changed(_)) => ("~", Role::Changed),
-        Some(Mark::Closed(_) | Mark::StateUnknown { .. }) => ("-", Role::Closed),
-        None => match app.panels.findings.about(row, &app.store) {
-            Some(finding) => (mark(finding.severity), Role::of(finding.severity)),
-            None => return,
-        },
+fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, severity: Option<Severity>) {
+    let (mark, role) = match (row.mark, severity) {
+        (Some(Mark::New(_)), _) => ("+", Role::New),
+        (Some(Mark::Changed(_)), _) => ("~", Role::Changed),
+        (Some(Mark::Closed(_) | Mark::StateUnknown { .. }), _) => ("-", Role::Closed),
+        (None, Some(severity)) => (mark(severity), Role::of(severity)),
+        (None, None) => return,
     };
     painter.put(0, y, mark, 1, role);
-}
-
-/// The style of the cells of a row that something just happened to.
-fn row_style(painter: &Painter<'_>, row: &SocketRow) -> Option<Style> {
-    let role = match row.mark? {
-        Mark::New(_) => Role::New,
-        Mark::Changed(_) => Role::Changed,
-        Mark::Closed(_) | Mark::StateUnknown { .. } => Role::Closed,
-    };
-    Some(role.style(painter.theme()))
 }
 
 impl TableRow for SocketRow {

@@ -19,7 +19,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Group
     let shown = ShownColumns { columns: &panel.columns, places: &places };
     draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, group), y) in panel.window(usize::from(body.height)).zip(body.y..) {
-        draw_cells(painter, y, &shown, group, &app.store, None);
+        draw_cells(painter, y, &shown, group, &app.store, app.panels.findings.about_group(group.key));
         if panel.cursor.line() == Some(line) {
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }

@@ -122,7 +122,7 @@ fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entr
         painter.put(x, y, &end_text(remote, places.end_width), places.end_width, Role::Text);
     }
     x += places.end_width + 2;
-    let phase = entry.to.or(entry.from).map_or(Role::Text, |state| Role::Phase(state.phase()));
+    let phase = entry.to.or(entry.from).map_or(Role::Text, |state| Role::of_phase(state.phase()));
     painter.put(x, y, &change_text(entry), CHANGE_WIDTH.saturating_sub(1), phase);
     x += CHANGE_WIDTH;
     if places.lasted {

@@ -39,7 +39,7 @@ fn draw_list(painter: &mut Painter<'_>, areas: &StatesLayout, app: &App, panel: 
             debug_assert!(x + trend_width + 1 + FLOWS_WIDTH <= list.right());
         }
         if at == panel.line {
-            painter.restyle(Rect { y, height: 1, ..list }, Role::Selected.style(painter.theme()));
+            painter.restyle(Rect { y, height: 1, ..list }, painter.style(Role::Selected));
         }
     }
 }

@@ -25,7 +25,7 @@ fn app_with_target(name: &str, socket: crate::model::testing::SocketBuilder) -> 
 
 /// All that is drawn inside of the dialog beside the labels, or on a screen too small for one, without blanks: texts that go
 /// on in the next line are whole.
-fn written(app: &App, theme: Theme) -> String {
+fn written(app: &App, theme: &Theme) -> String {
     let (width, height) = app.config.size;
     let terminal = drawn(app, theme);
     let buffer = terminal.backend().buffer();
@@ -68,7 +68,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
             for size in sizes {
                 app.turn(Msg::Resize(size.0, size.1));
                 let may = app.dialog_view().is_some_and(|view| view.is_whole);
-                let text = written(&app, Theme::DEFAULT.with_ascii(ascii));
+                let text = written(&app, &Theme::default().with_ascii(ascii));
                 if !may {
                     let says = text.contains("makethewindowlarger") || size.0 < 40 || size.1 < 10;
                     assert!(says, "{name} {open} {size:?} refuses and does not say it:\n{}", screen(&app));

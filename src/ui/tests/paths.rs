@@ -90,7 +90,7 @@ fn the_way_a_connection_took() {
 fn a_path_can_be_drawn_in_ascii_and_at_every_size() {
     let (_, socket, way) = scenes().remove(1);
     let mut app = detail_of((200, 60), socket, &way);
-    let screen = |app: &App| drawn(app, Theme::MONO.with_ascii(true)).backend().to_string();
+    let screen = |app: &App| drawn(app, &Theme::mono().with_ascii(true)).backend().to_string();
     insta::assert_snapshot!("path_time_wait_ascii", screen(&app));
     for size in (40..230).step_by(3).flat_map(|width| (10..70).step_by(3).map(move |height| (width, height))) {
         app.turn(Msg::Resize(size.0, size.1));

@@ -153,7 +153,7 @@ fn known(context: &PanelContext<'_>, finding: &Finding) -> Section {
         let rate = per_minute(runs_out.per_minute);
         let rate = if rate.is_empty() { String::new() } else { format!(", {rate}") };
         let text = format!("{} run out in {}: {left} left{rate}", runs_out.what, eta(runs_out.within));
-        section.lines.push(ProseLine::Alarm("next", text));
+        section.lines.push(ProseLine::Alarm(finding.severity, "next", text));
     }
     section.known("process", finding.process.as_ref().map(|process| process_words(process)));
     section.known("processes", finding.processes_in_words());

@@ -8,7 +8,7 @@ use crate::app::panels::states::StatesPanel;
 use crate::store::history::trend::ChartSpan;
 use crate::table::cut::cells;
 use crate::table::units;
-use crate::ui::bars::{Scale, chart};
+use crate::ui::bars::{Scale, chart_on};
 use crate::ui::histogram::role;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -32,11 +32,13 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPane
     };
     let span = panel.span;
     let values = app.store.history().trend(span, usize::from(inside.width), |counts| line.count(counts));
-    draw_title(painter, area, panel, &values);
-    for (row, y) in chart(&values, usize::from(inside.height)).iter().zip(inside.y..) {
+    // The parts show the highest of each, of which even the lowest can be above what is now.
+    let lowest = app.store.history().lowest(span, usize::from(inside.width), |counts| line.count(counts));
+    let scale = lowest.map_or(Scale::of(&values), |lowest| Scale::of(&values).down_to(lowest));
+    draw_title(painter, area, panel, lowest.zip(values.iter().flatten().copied().max()));
+    for (row, y) in chart_on(scale, &values, usize::from(inside.height)).iter().zip(inside.y..) {
         painter.put(inside.x, y, row, inside.width, role(line));
     }
-    let scale = Scale::of(&values);
     draw_scale(painter, area.x, inside.y, scale.highest());
     if inside.height > 1 {
         draw_scale(painter, area.x, inside.bottom() - 1, scale.lowest);
@@ -46,11 +48,10 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPane
     draw_times(painter, Rect { y: inside.bottom() + 1, height: 1, ..inside }, span);
 }
 
-fn draw_title(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel, values: &[Option<u32>]) {
+fn draw_title(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel, bounds: Option<(u32, u32)>) {
     let line = panel.state();
     let x = painter.put(area.x + SCALE_WIDTH, area.y, line.name(), area.width - SCALE_WIDTH, Role::Strong);
-    let known = || values.iter().flatten().copied();
-    let (Some(lowest), Some(highest)) = (known().min(), known().max()) else { return };
+    let Some((lowest, highest)) = bounds else { return };
     let count = |number: u32| units::count(u64::from(number));
     let text = format!("  {} · lowest {}, highest {}", panel.span.label(), count(lowest), count(highest));
     painter.put(x, area.y, &text, area.right().saturating_sub(x), Role::Dim);

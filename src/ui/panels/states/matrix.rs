@@ -44,7 +44,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let rows = [None].into_iter().chain(BY_LIFE.iter().map(|state| Some(*state)));
     for (from, y) in rows.zip(area.y + 2..area.bottom()) {
         let name = from.map_or("opened", TcpState::name);
-        let role = from.map_or(Role::Text, |from| Role::Phase(from.phase()));
+        let role = from.map_or(Role::Text, |from| Role::of_phase(from.phase()));
         painter.put(area.x + 1, y, name, NAME_WIDTH, role);
         for (column, to) in (0_u16..).zip(places()) {
             draw_cell(painter, (cell_x(area, column), y), edges.as_ref(), StateChange { from, to });
