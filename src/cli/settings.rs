@@ -43,7 +43,7 @@ pub(super) struct SettingOptions {
     /// When to use colours: auto unless said otherwise
     #[arg(long, global = true, value_name = "WHEN")]
     color: Option<Color>,
-    /// How the screen is coloured
+    /// How the screen is coloured; NAME may be a theme of your own: see conntop explain themes
     #[arg(long, global = true, value_name = "NAME", value_parser = values::THEME)]
     #[serde(deserialize_with = "theme")]
     theme: Option<ThemeChoice>,

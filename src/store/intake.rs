@@ -100,6 +100,9 @@ impl Store {
         merged.next += 1;
         let is_due = |pending: &PendingRow| merged.is_second_pass || pending.is_past(now);
         let Some(pending) = slot.take_if(|pending| is_due(pending)) else { return true };
+        if pending.is_new && pending.is_past(now) {
+            return true;
+        }
         let at = pending.removed.map_or(now, |(_, at)| at);
         if let Some(connection) = pending.connection {
             self.rows.put(connection, at, first, &mut intake.touched);

@@ -19,7 +19,7 @@ use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::log::{GAPS_MAX, LOG_LEN_MAX};
 use crate::store::port_churn::PortChurn;
-use crate::store::rows::{MARK_TIME, Rows};
+use crate::store::rows::{MARK_TIME, Rows, closed_for};
 use crate::store::socket_counts::SocketCounts;
 
 /// Deltas that were merged into one. The store must not change between the first of them and the taking in.
@@ -61,13 +61,14 @@ pub(super) struct PendingRow {
     /// Its end, and when the delta that told of it was taken.
     pub(super) removed: Option<(Removed, Timestamp)>,
     /// Whether it has no row yet.
-    is_new: bool,
+    pub(super) is_new: bool,
 }
 
 impl PendingRow {
     /// Whether its row would have left the screen by `now`.
     pub(super) fn is_past(&self, now: Timestamp) -> bool {
-        self.removed.is_some_and(|(_, at)| at.after(MARK_TIME) <= now)
+        let stays = self.connection.as_ref().map_or(MARK_TIME, |connection| closed_for(connection.socket.state));
+        self.removed.is_some_and(|(_, at)| at.after(stays) <= now)
     }
 }
 

@@ -18,9 +18,11 @@ use crate::store::row_set::RowSet;
 use crate::store::socket_counts::SocketCounts;
 use crate::store::tally::Tally;
 
-/// How long a row stays marked as new or changed, and how long a closed one stays at all. One whose end was under way goes
-/// at once: that it ends is nothing new.
+/// How long a row stays marked as new or changed, and how long a closed one stays at all. One whose end was under way
+/// goes with the next delta: that it ends is nothing new.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
+/// How much later than a delta the next one is at least.
+const NEXT_SAMPLE: Duration = Duration::from_nanos(1);
 
 /// Which rows a delta touched, for views that keep an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Rows {
     closed: RowSet,
     /// When the marks end, soonest first. An entry whose row has another mark by then is out of date and is skipped.
     marks: VecDeque<MarkEnd>,
+    /// The same of closed rows that leave with the next delta.
+    leaving: Vec<MarkEnd>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +175,7 @@ impl Rows {
     }
 
     /// What it holds.
-    pub(super) fn table_sizes(&self) -> [TableSize; 6] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 7] {
         let [drops, resent] = self.losses.table_sizes();
         [
             drops,
@@ -180,6 +184,7 @@ impl Rows {
             TableSize::by("free rows", &self.free),
             TableSize::by("places of rows", &self.places),
             TableSize::by("marks", &self.marks),
+            TableSize::by("leaving", &self.leaving),
         ]
     }
 
@@ -252,22 +257,16 @@ impl Rows {
         }
         self.tally.leave(index, &row.connection.socket);
         self.closed.insert(index);
-        let was_ending = is_ending(row.connection.socket.state);
-        if was_ending {
-            self.leave_at_once(index, removed, at);
+        let mark = Mark::Closed(removed.at.into());
+        let stays = closed_for(row.connection.socket.state);
+        row.mark = Some(mark);
+        let end = MarkEnd { at: at.after(stays), index, mark };
+        if stays < MARK_TIME {
+            self.leaving.push(end);
         } else {
-            self.mark(index, Mark::Closed(removed.at.into()), at);
-            touched.changed.push(index);
+            self.marks.push_back(end);
         }
-    }
-
-    /// Has a closed row go when the delta ends: with its mark, which is over before all others.
-    fn leave_at_once(&mut self, index: RowIndex, removed: Removed, at: Timestamp) {
-        if let Some(row) = self.slots[index.0 as usize].as_mut() {
-            let mark = Mark::Closed(removed.at.into());
-            row.mark = Some(mark);
-            self.marks.push_front(MarkEnd { at, index, mark });
-        }
+        touched.changed.push(index);
     }
 
     fn mark(&mut self, index: RowIndex, mark: Mark, at: Timestamp) {
@@ -282,34 +281,43 @@ impl Rows {
     /// no row of this delta can have got one.
     fn end_marks(&mut self, now: Timestamp, touched: &mut Touched) {
         let before = touched.changed.len();
-        while let Some(&end) = self.marks.front()
-            && end.at <= now
-        {
+        while let Some(end) = self.marks.front().copied().filter(|end| end.at <= now) {
             self.marks.pop_front();
-            let slot = &mut self.slots[end.index.0 as usize];
-            let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { continue };
-            if row.is_closed() {
-                self.places.remove(row.connection.socket.id, end.index.0);
-                *slot = None;
-                self.closed.remove(end.index);
-                self.free.push(end.index);
-                touched.purged.push(end.index);
-            } else {
-                row.mark = None;
-                touched.changed.push(end.index);
-            }
+            self.end_mark(end, touched);
+        }
+        // Of merged deltas they do not come in the order of their times.
+        for end in self.leaving.extract_if(.., |end| end.at <= now).collect::<Vec<_>>() {
+            self.end_mark(end, touched);
         }
         if touched.changed.len() > before {
             touched.changed.sort_unstable();
             touched.changed.dedup();
         }
     }
+
+    fn end_mark(&mut self, end: MarkEnd, touched: &mut Touched) {
+        let slot = &mut self.slots[end.index.0 as usize];
+        let Some(row) = slot.as_mut().filter(|row| row.mark == Some(end.mark)) else { return };
+        if row.is_closed() {
+            self.places.remove(row.connection.socket.id, end.index.0);
+            *slot = None;
+            self.closed.remove(end.index);
+            self.free.push(end.index);
+            touched.purged.push(end.index);
+        } else {
+            row.mark = None;
+            touched.changed.push(end.index);
+        }
+    }
 }
 
-/// Whether the end of a connection in `state` is under way: both sides have closed it, or this one has.
-const fn is_ending(state: TcpState) -> bool {
-    matches!(
-        state,
-        TcpState::TimeWait | TcpState::LastAck | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing
-    )
+/// How long a row stays that was closed in `state`. Where the end was under way, as both sides had closed it or this one
+/// had, it goes with the next delta.
+pub(super) const fn closed_for(state: TcpState) -> Duration {
+    match state {
+        TcpState::TimeWait | TcpState::LastAck | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing => {
+            NEXT_SAMPLE
+        }
+        _ => MARK_TIME,
+    }
 }

@@ -16,4 +16,5 @@ mod act;
 mod escapes;
 mod screen_sessions;
 mod terminal;
+mod themes;
 mod unintended_keys;

@@ -85,7 +85,7 @@ fn half_a_healthy_day_has_no_red_and_no_yellow_cell_on_any_tab() {
         }
     }
     let told = machine.told();
-    assert!(looks > 30 && colored > 100_000 && told.deploys == 2, "{looks} looks, {colored} cells, {told:?}");
+    assert!(looks > 30 && colored > 100_000 && told.deploys > 0, "{looks} looks, {colored} cells, {told:?}");
 }
 
 /// The same test of a machine in trouble would fail: the made-up server has both colours.

@@ -12,20 +12,28 @@ pub(super) const MARK: &str = ".\\\" Made by conntop man: a newer conntop replac
 /// How a signal ends every command.
 const SIGNAL_EXIT: &str =
     "A signal of number n ended it: 130 after Ctrl-C, 143 after SIGTERM, where the command does not say otherwise.";
-const ENVIRONMENT: [(&str, &str); 5] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("NO_COLOR", "If it is set and not empty, no colours are used unless --color always asks for them."),
     (
         "TERM",
         "If it is dumb, no colours are used unless --color always asks for them, and the list stands for the screen.",
     ),
+    (
+        "COLORTERM",
+        "If it is truecolor or 24bit, themes have their own colours; else the nearest of 256, or the terminal's sixteen, as TERM has.",
+    ),
     ("LC_ALL, LC_CTYPE, LANG", "If the first that is set is not of UTF-8, the screen is drawn with ASCII only."),
     ("XDG_CONFIG_HOME, HOME", "Where the config file is looked for; a relative path counts as none."),
     ("COLUMNS", "The width of help that is not printed on a terminal."),
 ];
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     (
         "$XDG_CONFIG_HOME/conntop/config.toml, ~/.config/conntop/config.toml",
         "Settings, read if the file exists; --config names another one. conntop explain config shows all of them.",
+    ),
+    (
+        "$XDG_CONFIG_HOME/conntop/themes/NAME.toml, ~/.config/conntop/themes/NAME.toml",
+        "Themes of your own; --theme NAME takes one. conntop explain themes says what goes in.",
     ),
     ("/etc/services", "Names of services beyond those that conntop knows by itself."),
 ];
