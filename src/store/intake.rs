@@ -100,7 +100,7 @@ impl Store {
         merged.next += 1;
         let is_due = |pending: &PendingRow| merged.is_second_pass || pending.is_past(now);
         let Some(pending) = slot.take_if(|pending| is_due(pending)) else { return true };
-        if pending.is_new && pending.is_past(now) {
+        if pending.came_and_left(now) {
             return true;
         }
         let at = pending.removed.map_or(now, |(_, at)| at);

@@ -61,14 +61,19 @@ pub(super) struct PendingRow {
     /// Its end, and when the delta that told of it was taken.
     pub(super) removed: Option<(Removed, Timestamp)>,
     /// Whether it has no row yet.
-    pub(super) is_new: bool,
+    is_new: bool,
 }
 
 impl PendingRow {
-    /// Whether its row would have left the screen by `now`.
+    /// Whether its marks are over by `now`, and its row has left the screen.
     pub(super) fn is_past(&self, now: Timestamp) -> bool {
+        self.removed.is_some_and(|(_, at)| at.after(MARK_TIME) <= now)
+    }
+
+    /// Whether it came and left the screen while the rows waited.
+    pub(super) fn came_and_left(&self, now: Timestamp) -> bool {
         let stays = self.connection.as_ref().map_or(MARK_TIME, |connection| closed_for(connection.socket.state));
-        self.removed.is_some_and(|(_, at)| at.after(stays) <= now)
+        self.is_new && self.removed.is_some_and(|(_, at)| at.after(stays) <= now)
     }
 }
 
