@@ -118,6 +118,10 @@ impl EventLoop {
     /// Runs until the user quits, a signal comes or the terminal is gone; the exit code.
     pub async fn run(mut self) -> io::Result<u8> {
         let ended = self.run_until_end().await;
+        // Who quits at once would get the answer of the terminal typed into the shell.
+        if let Some(left) = self.handlers.screen.answer_due() {
+            let _ = timeout(left, self.queues.background.recv()).await;
+        }
         self.handlers.keyboard.release();
         match ended {
             Err(error) if is_gone(&error) => Ok(exit_code(HANGUP)),

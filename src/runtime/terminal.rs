@@ -4,6 +4,7 @@ use std::io;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossterm::Command;
 use crossterm::clipboard::CopyToClipboard;
@@ -13,6 +14,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::runtime::backend::{FrameWriter, TerminalWriter};
+use crate::runtime::keys::ANSWER_WAIT;
 use crate::runtime::os;
 use crate::runtime::themes::ScreenThemes;
 use crate::ui;
@@ -43,6 +45,8 @@ pub struct Screen {
     terminal: Terminal<FrameWriter<Stdout>>,
     mouse: bool,
     themes: ScreenThemes,
+    /// When the terminal was asked for its background, as long as it has not told it.
+    asked: Option<Instant>,
 }
 
 impl Screen {
@@ -50,17 +54,24 @@ impl Screen {
     /// is asked for it.
     pub fn enter(mouse: bool, themes: ScreenThemes) -> io::Result<Self> {
         let terminal = Terminal::new(FrameWriter::new(Stdout))?;
-        let mut screen = Self { terminal, mouse, themes };
+        let mut screen = Self { terminal, mouse, themes, asked: None };
         screen.show()?;
         if screen.themes.auto.is_some() {
             os::ask_background()?;
+            screen.asked = Some(Instant::now());
         }
         Ok(screen)
     }
 
     /// The terminal has told its background.
     pub fn take_background(&mut self, background: Rgb) {
+        self.asked = None;
         self.themes.take_background(background);
+    }
+
+    /// How long the terminal may still take to tell its background; `None` where it was not asked, or has told it.
+    pub fn answer_due(&self) -> Option<Duration> {
+        self.asked.map(|asked| ANSWER_WAIT.saturating_sub(asked.elapsed())).filter(|left| !left.is_zero())
     }
 
     /// Takes the terminal again after [`restore`], or after another program has used it.

@@ -56,6 +56,18 @@ fn the_screen_does_not_wait_for_the_answer_and_never_takes_it_for_keys() {
     session.assert_restored();
 }
 
+/// Who quits before the terminal has answered finds nothing typed into the shell.
+#[test]
+fn an_answer_that_comes_while_conntop_ends_is_read_by_it() {
+    let mut session = demo(&["--theme", "auto"], &[]);
+    session.wait_until("the question", |session| has_written(session, QUESTION));
+    session.keys("q");
+    session.keys("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    assert_eq!(session.wait().code(), Some(0));
+    session.assert_restored();
+    assert_eq!(session.unread(), 0, "bytes that wait for the next reader");
+}
+
 #[test]
 fn only_auto_asks_and_only_where_it_matters() {
     for (arguments, environment) in [

@@ -79,7 +79,8 @@ fn half_a_healthy_day_has_no_red_and_no_yellow_cell_on_any_tab() {
         let is_close = machine.second() < 60 || machine.second() + 10 >= DEPLOY_EVERY;
         let snapshot = machine.pass(if is_close { 1 } else { 20 });
         app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
-        if machine.second() % 400 == 0 || is_close && machine.second() % 12 == 0 {
+        let every = if is_close { 12 } else { 400 };
+        if machine.second().is_multiple_of(every) {
             looks += 1;
             colored += assert_calm(&mut app, &format!("second {}", machine.second()));
         }

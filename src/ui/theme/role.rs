@@ -65,12 +65,12 @@ roles! {
     Closed    "closed"    Text like Dim:     "A connection that has just ended: its row and its mark.";
     Selected  "selected"  Text:              "The selected row, from edge to edge.";
     Heading   "heading"   Text like Dim:     "Headings of columns.";
-    Listening "listening" Text:              "The state LISTEN.";
-    Opening   "opening"   Text:              "The states of an opening connection: SYN_SENT, SYN_RECV.";
-    Open      "open"      Text:              "The state ESTABLISHED.";
-    Closing   "closing"   Text:              "The states of a closing connection: FIN_WAIT1 and 2, CLOSE_WAIT, CLOSING, LAST_ACK.";
-    Waiting   "waiting"   Text:              "The state TIME_WAIT.";
-    Idle      "idle"      Text like Dim:     "Sockets without a connection: CLOSE, UNCONN, bound ones, UDP.";
+    Listening "listening" Text:              "The state `LISTEN`.";
+    Opening   "opening"   Text:              "The states of an opening connection: `SYN_SENT`, `SYN_RECV`.";
+    Open      "open"      Text:              "The state `ESTABLISHED`.";
+    Closing   "closing"   Text:              "The states of a closing connection: `FIN_WAIT1`, `FIN_WAIT2`, `CLOSE_WAIT`, `CLOSING`, `LAST_ACK`.";
+    Waiting   "waiting"   Text:              "The state `TIME_WAIT`.";
+    Idle      "idle"      Text like Dim:     "Sockets without a connection: `CLOSE`, `UNCONN`, bound ones, UDP.";
 }
 
 impl Role {

@@ -1,12 +1,14 @@
 //! What holds of every theme of conntop.
 
+use std::fmt::Write;
+
 use ratatui::style::{Color, Modifier, Style};
 
 use super::*;
 use crate::ui::theme::depth::{contrast, rgb};
 use crate::ui::theme::role::RoleKind;
 
-/// The colours of Okabe and Ito, which people with any colour vision tell apart (https://jfly.uni-koeln.de/color/).
+/// The colours of Okabe and Ito, which people with any colour vision tell apart (<https://jfly.uni-koeln.de/color/>).
 const OKABE_ITO: [[u8; 3]; 7] = [
     [0xe6, 0x9f, 0x00],
     [0x56, 0xb4, 0xe9],
@@ -147,12 +149,12 @@ fn a_terminal_of_few_colours_gets_no_others() {
 fn the_looks_of_every_theme() {
     let mut text = String::new();
     for theme in built_in::themes() {
-        text.push_str(&format!("{} · {}\n", theme.name(), theme.about()));
+        writeln!(text, "{} · {}", theme.name(), theme.about()).expect("a string takes all");
         for row in ROLES {
             let style = theme.style(row.role);
             let color = |color: Option<Color>| color.map_or_else(|| "-".to_owned(), |color| color.to_string());
             let looks = format!("{} on {} {:?}", color(style.fg), color(style.bg), style.add_modifier);
-            text.push_str(&format!("  {:10} {looks}\n", row.key));
+            writeln!(text, "  {:10} {looks}", row.key).expect("a string takes all");
         }
     }
     insta::assert_snapshot!(text);
