@@ -49,7 +49,7 @@ fn the_screen_does_not_wait_for_the_answer_and_never_takes_it_for_keys() {
     session.keys("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
     session.have_read();
     session.keys("lport");
-    session.wait_for_text("/lport");
+    session.wait_for_text("/ lport");
     assert!(!session.text().contains("rgb"), "{}", session.text());
     session.keys("\x03");
     assert_eq!(session.wait().code(), Some(0));
