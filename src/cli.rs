@@ -19,6 +19,7 @@ mod settings;
 mod taker;
 mod terminal;
 mod themes;
+mod user_files;
 mod values;
 mod wrong;
 

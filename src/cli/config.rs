@@ -5,17 +5,14 @@
 
 mod document;
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::cli::config::document::{DocumentError, DocumentMistake};
 use crate::cli::settings::SettingOptions;
+use crate::cli::user_files::{UserFileError, folder, load, may_be_trusted};
 use crate::cli::{Failure, say};
-use crate::source::guarded::{self, Unusable};
 use crate::table::suggest;
 
-/// The longest config file, in bytes.
-const LEN_MAX: u64 = 64 * 1024;
 /// The name of a file that says nothing.
 const NOTHING: &str = "/dev/null";
 
@@ -35,11 +32,11 @@ pub(super) fn read(named: Option<&Path>) -> Result<(SettingOptions, Option<Strin
             Ok(options) => Ok((options, None)),
             Err(what) => Err(Failure::Usage(format!("{file}, {what}"))),
         },
-        Err(ConfigFileError::Missing) => Err(Failure::Usage(format!(
+        Err(UserFileError::Missing) => Err(Failure::Usage(format!(
             "there is no config file {file}; write one (conntop explain config shows what goes in) or leave out --config"
         ))),
-        Err(ConfigFileError::Untrusted) => Ok(nothing()),
-        Err(ConfigFileError::Unusable(what)) => Err(Failure::Failed(format!(
+        Err(UserFileError::Untrusted) => Ok(nothing()),
+        Err(UserFileError::Unusable(what)) => Err(Failure::Failed(format!(
             "the config file {file} {what}; mend that, or go without by --config {NOTHING}"
         ))),
     }
@@ -52,12 +49,12 @@ fn read_default(path: &Path) -> (SettingOptions, Option<String>) {
     let why = match load(path, may_be_trusted).map(|text| parse(&text)) {
         Ok(Ok(options)) => return (options, None),
         // Most people have none.
-        Err(ConfigFileError::Missing) => return (SettingOptions::default(), None),
+        Err(UserFileError::Missing) => return (SettingOptions::default(), None),
         Ok(Err(what)) => format!("{file}, {what}"),
-        Err(ConfigFileError::Untrusted) => format!(
+        Err(UserFileError::Untrusted) => format!(
             "{file} is not used: root reads no settings that others can write; chown and chmod it, or name it with --config"
         ),
-        Err(ConfigFileError::Unusable(what)) => format!("the config file {file} {what}"),
+        Err(UserFileError::Unusable(what)) => format!("the config file {file} {what}"),
     };
     let remark = format!("{why}; the defaults hold");
     say(&remark);
@@ -66,60 +63,6 @@ fn read_default(path: &Path) -> (SettingOptions, Option<String>) {
 
 fn default_path() -> Option<PathBuf> {
     folder().map(|folder| folder.join("config.toml"))
-}
-
-/// Where the user's files are: `$XDG_CONFIG_HOME/conntop`, else `~/.config/conntop`. Never below the working directory: a
-/// relative path in the environment counts as none (XDG Base Directory Specification).
-pub(super) fn folder() -> Option<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(folder.join("conntop"))
-}
-
-/// Why there is no text.
-pub(super) enum ConfigFileError {
-    /// There is no such file.
-    Missing,
-    /// Root does not read it: another user can have written it.
-    Untrusted,
-    /// What is wrong: follows "the config file FILE".
-    Unusable(String),
-}
-
-/// The text of the file, if `is_trusted` says so of what it is.
-pub(super) fn load(
-    path: &Path,
-    is_trusted: impl FnOnce(&std::fs::Metadata) -> bool,
-) -> Result<String, ConfigFileError> {
-    let (file, about) = guarded::open(path)?;
-    if !is_trusted(&about) {
-        return Err(ConfigFileError::Untrusted);
-    }
-    let bytes = guarded::read_opened(file, &about, LEN_MAX)?;
-    String::from_utf8(bytes).map_err(|_| ConfigFileError::Unusable("is not UTF-8 text".to_owned()))
-}
-
-impl From<Unusable> for ConfigFileError {
-    fn from(unusable: Unusable) -> Self {
-        match unusable {
-            // A file in the way of a folder is as good as none.
-            Unusable::Missing => Self::Missing,
-            unusable => Self::Unusable(unusable.to_string()),
-        }
-    }
-}
-
-/// Whether nobody but root can have written it, for root; others may read what they like.
-#[cfg(unix)]
-pub(super) fn may_be_trusted(about: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    !rustix::process::geteuid().is_root() || about.uid() == 0 && about.mode() & WRITABLE_BY_OTHERS == 0
-}
-
-#[cfg(not(unix))]
-pub(super) fn may_be_trusted(_: &std::fs::Metadata) -> bool {
-    true
 }
 
 /// The options that `text` gives, or what is wrong with it: `line 3: ...`.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::cli::config::{self, ConfigFileError};
+use crate::cli::user_files::{self, UserFileError};
 use crate::table::suggest;
 use crate::ui::theme::{Theme, built_in};
 
@@ -70,7 +70,7 @@ pub(super) fn all() -> (Vec<Theme>, Vec<String>) {
 }
 
 fn folder() -> Option<PathBuf> {
-    config::folder().map(|folder| folder.join("themes"))
+    user_files::folder().map(|folder| folder.join("themes"))
 }
 
 /// The names of the files in the user's folder, sorted; those that a theme of conntop has do not count.
@@ -92,12 +92,12 @@ fn of_user(name: &str) -> Result<Theme, ThemeNameError> {
     let path = folder.join(format!("{name}{EXTENSION}"));
     let file = path.display();
     let unusable = |what: String| ThemeNameError::Unusable(what);
-    let text = config::load(&path, config::may_be_trusted).map_err(|error| match error {
-        ConfigFileError::Missing => ThemeNameError::Unknown,
-        ConfigFileError::Untrusted => {
+    let text = user_files::load(&path, user_files::may_be_trusted).map_err(|error| match error {
+        UserFileError::Missing => ThemeNameError::Unknown,
+        UserFileError::Untrusted => {
             unusable(format!("{file} is not used: root reads no theme that others can write; chown and chmod it"))
         }
-        ConfigFileError::Unusable(what) => unusable(format!("the theme {file} {what}")),
+        UserFileError::Unusable(what) => unusable(format!("the theme {file} {what}")),
     })?;
     Theme::read(name, &text).map_err(|error| unusable(format!("{file}, {error}")))
 }
