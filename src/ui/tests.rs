@@ -316,6 +316,48 @@ fn a_healthy_machine_looks_calm() {
     assert!(terminal.backend().buffer().content().iter().all(|cell| Some(cell.fg) != alarm));
 }
 
+/// The colours of the letters of `text` in the first line of the screen of `app` that has `row` before it.
+fn colors_of(app: &App, row: &str, text: &str) -> Vec<ratatui::style::Color> {
+    let terminal = drawn(app, &Theme::default());
+    let buffer = terminal.backend().buffer();
+    let width = usize::from(buffer.area.width);
+    let found = buffer.content().chunks(width).find_map(|line| {
+        let symbols: String = line.iter().map(|cell| cell.symbol().chars().next().unwrap_or(' ')).collect();
+        let (before, after) = symbols.split_once(row)?;
+        let (between, _) = after.split_once(text)?;
+        let start = [before, row, between].iter().map(|part| part.chars().count()).sum::<usize>();
+        Some(line[start..start + text.chars().count()].iter().map(|cell| cell.fg).collect())
+    });
+    found.unwrap_or_else(|| panic!("no {text}\n{}", terminal.backend()))
+}
+
+#[test]
+fn a_verdict_has_the_colour_of_the_finding_and_no_colour_without_one_or_while_it_is_young() {
+    use ratatui::style::Color;
+    let mut app = app((120, 40));
+    type_keys(&mut app, "/state:close-wait");
+    press(&mut app, &[KeyCode::Enter]);
+    assert_eq!(colors_of(&app, "jdbc-pool", "never closed"), [Color::LightRed; 12]);
+    app.show_findings(Vec::new());
+    assert_eq!(colors_of(&app, "jdbc-pool", "never closed"), [Color::Reset; 12]);
+    let young = tcp(9_000).local("10.0.0.7:443").remote("203.0.113.99:40000").state(TcpState::CloseWait);
+    let young = since(young.held_by(&[process(812, "nginx")]), 1, AgeBasis::Observed);
+    app.turn(Msg::Delta(Box::new(Delta { added: vec![young], ..delta(NOW + 1) })));
+    type_keys(&mut app, "/ raddr:203.0.113.99");
+    press(&mut app, &[KeyCode::Enter]);
+    assert_eq!(colors_of(&app, "203.0.113.99", "too young"), [Color::Reset; 9]);
+}
+
+#[test]
+fn the_bar_of_a_full_queue_has_the_colour_of_its_finding_and_none_without_one() {
+    use ratatui::style::Color;
+    let mut app = app((120, 40));
+    type_keys(&mut app, "4");
+    assert_eq!(colors_of(&app, ":9090", "███"), [Color::Yellow; 3]);
+    app.show_findings(Vec::new());
+    assert_eq!(colors_of(&app, ":9090", "███"), [Color::Reset; 3]);
+}
+
 #[test]
 fn a_quiet_second_changes_few_cells_at_80x24() {
     let mut app = app((80, 24));
