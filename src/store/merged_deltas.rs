@@ -19,7 +19,7 @@ use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::log::{GAPS_MAX, LOG_LEN_MAX};
 use crate::store::port_churn::PortChurn;
-use crate::store::rows::{MARK_TIME, Rows, closed_for};
+use crate::store::rows::{CLOSED_TIME, MARK_TIME, Rows};
 use crate::store::socket_counts::SocketCounts;
 
 /// Deltas that were merged into one. The store must not change between the first of them and the taking in.
@@ -72,8 +72,7 @@ impl PendingRow {
 
     /// Whether it came and left the screen while the rows waited.
     pub(super) fn came_and_left(&self, now: Timestamp) -> bool {
-        let stays = self.connection.as_ref().map_or(MARK_TIME, |connection| closed_for(connection.socket.state));
-        self.is_new && self.removed.is_some_and(|(_, at)| at.after(stays) <= now)
+        self.is_new && self.removed.is_some_and(|(_, at)| at.after(CLOSED_TIME) <= now)
     }
 }
 

@@ -9,7 +9,6 @@ use crate::model::memory::TableSize;
 use crate::model::process::{Process, ProcessId};
 use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{Socket, SocketId};
-use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::losses::Losses;
 use crate::store::port_bounds::PortBounds;
@@ -18,11 +17,11 @@ use crate::store::row_set::RowSet;
 use crate::store::socket_counts::SocketCounts;
 use crate::store::tally::Tally;
 
-/// How long a row stays marked as new or changed, and how long a closed one stays at all. One whose end was under way
-/// goes with the next delta: that it ends is nothing new.
+/// How long a row stays marked as new or changed.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
-/// How much later than a delta the next one is at least.
-const NEXT_SAMPLE: Duration = Duration::from_nanos(1);
+/// How long a closed row stays: for one sample a second. Where much comes and goes, those that are gone would else hide the
+/// others.
+pub(super) const CLOSED_TIME: Duration = Duration::from_millis(900);
 
 /// Which rows a delta touched, for views that keep an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub struct Rows {
     closed: RowSet,
     /// When the marks end, soonest first. An entry whose row has another mark by then is out of date and is skipped.
     marks: VecDeque<MarkEnd>,
-    /// The same of closed rows that leave with the next delta.
+    /// The same of closed rows, which leave with their mark.
     leaving: Vec<MarkEnd>,
 }
 
@@ -258,21 +257,15 @@ impl Rows {
         self.tally.leave(index, &row.connection.socket);
         self.closed.insert(index);
         let mark = Mark::Closed(removed.at.into());
-        let stays = closed_for(row.connection.socket.state);
         row.mark = Some(mark);
-        let end = MarkEnd { at: at.after(stays), index, mark };
-        if stays < MARK_TIME {
-            self.leaving.push(end);
-        } else {
-            self.marks.push_back(end);
-        }
+        // Counted from this sample, not from when the socket was first missing: it is to be seen that long.
+        self.leaving.push(MarkEnd { at: at.after(CLOSED_TIME), index, mark });
         touched.changed.push(index);
     }
 
     fn mark(&mut self, index: RowIndex, mark: Mark, at: Timestamp) {
         if let Some(row) = self.slots[index.0 as usize].as_mut() {
             row.mark = Some(mark);
-            // Counted from this sample, not from when the socket was first missing: it is to be seen that long.
             self.marks.push_back(MarkEnd { at: at.after(MARK_TIME), index, mark });
         }
     }
@@ -308,16 +301,5 @@ impl Rows {
             row.mark = None;
             touched.changed.push(end.index);
         }
-    }
-}
-
-/// How long a row stays that was closed in `state`. Where the end was under way, as both sides had closed it or this one
-/// had, it goes with the next delta.
-pub(super) const fn closed_for(state: TcpState) -> Duration {
-    match state {
-        TcpState::TimeWait | TcpState::LastAck | TcpState::FinWait1 | TcpState::FinWait2 | TcpState::Closing => {
-            NEXT_SAMPLE
-        }
-        _ => MARK_TIME,
     }
 }

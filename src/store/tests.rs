@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::delta::{Connection, Removed, Transition};
-use crate::model::tcp_state::TcpState::{self, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, TimeWait};
+use crate::model::tcp_state::TcpState::{self, CloseWait, Established, TimeWait};
 use crate::model::testing::{self, connection, process, source_info, tcp, udp};
 use crate::store::history::HISTORY_TIME;
 use crate::store::log::LOG_LEN_MAX;
@@ -94,20 +94,13 @@ fn a_closed_row_stays_to_be_seen_then_its_index_is_free_for_the_next_delta() {
 }
 
 #[test]
-fn a_socket_whose_end_was_under_way_leaves_with_the_next_delta() {
-    for state in [TimeWait, LastAck, FinWait1, FinWait2, Closing] {
-        let mut store = store();
-        store.apply(Delta { changed: vec![connection(tcp(1).state(state), 1_000)], ..delta(2_000) });
-        let touched = store.apply(Delta { removed: vec![removed(1, 3_000)], ..delta(3_000) });
-        assert_eq!((touched.changed, touched.purged), (vec![RowIndex(0)], vec![]), "{state}");
-        assert_eq!(mark_of(&store, 1), Some(Mark::Closed(at(3_000).into())));
-        assert_eq!(store.apply(delta(3_100)).purged, [RowIndex(0)], "{state}");
-    }
-    // Of the others that is news.
+fn a_closed_row_is_gone_with_the_next_sample_and_stays_to_be_seen_where_samples_come_faster() {
     let mut store = store();
-    store.apply(Delta { changed: vec![connection(tcp(1).state(CloseWait), 1_000)], ..delta(2_000) });
     store.apply(Delta { removed: vec![removed(1, 3_000)], ..delta(3_000) });
-    assert_eq!(store.apply(delta(6_900)).purged, []);
+    for ms in [3_100, 3_500, 3_899] {
+        assert_eq!(store.apply(delta(ms)).purged, []);
+    }
+    assert_eq!(store.apply(delta(3_900)).purged, [RowIndex(0)]);
 }
 
 #[test]
