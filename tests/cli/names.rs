@@ -223,7 +223,7 @@ fn a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end() {
     wait(&mut session, "only that row is there", |text| !text.contains(peers::SILENT) && text.contains("8.8.3.4:443"));
     session.keys("\r");
     session.wait_for_text("reverse DNS");
-    session.keys("q");
+    session.keys("qq");
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
     let list = run(&["list", "--dns", &format!("raddr:{}", peers::SILENT)]);
