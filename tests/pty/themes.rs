@@ -1,5 +1,6 @@
 //! The theme on a terminal: as the background is, as the environment says, and chosen by hand.
 
+use std::fs;
 use std::process::Command;
 
 use crate::session::{Control, Session};
@@ -121,4 +122,27 @@ fn a_theme_is_chosen_from_the_menu_and_shown_meanwhile() {
     session.keys("q");
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
+}
+
+#[test]
+fn themes_of_the_user_are_in_the_menu_and_one_that_is_wrong_is_left_out_with_a_sentence() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let folder = home.path().join(".config/conntop/themes");
+    fs::create_dir_all(&folder).expect("writable");
+    fs::write(folder.join("mine.toml"), "about = \"as I like it\"\nbase = \"dark\"\n").expect("writable");
+    fs::write(folder.join("wrong.toml"), "base = \"drak\"\n").expect("writable");
+    // That of conntop counts.
+    fs::write(folder.join("light.toml"), "base = \"drak\"\n").expect("writable");
+    let mut command = Command::new(CONNTOP);
+    command.args(["--demo", "--theme", "mine"]).env("COLORTERM", "truecolor").env("HOME", home.path());
+    command.env_remove("XDG_CONFIG_HOME");
+    let mut session = Session::start(&command, Control::Controlling, (200, 40));
+    session.wait_for_text("wrong.toml, line 1: unknown theme 'drak'; did you mean 'dark'?; it is left out");
+    assert!(has_written(&session, DARK));
+    session.keys("T");
+    session.wait_for_text("✓ mine");
+    let screen = session.text();
+    assert!(screen.contains("as I like it") && !screen.contains("  wrong "), "{screen}");
+    session.keys("\x03");
+    assert_eq!(session.wait().code(), Some(0));
 }
