@@ -60,8 +60,8 @@ roles! {
     Warning   "warning"   Text:              "A finding that is a warning, and nothing else.";
     Error     "error"     Text:              "What conntop could not do, and what an action would hit.";
     Good      "good"      Text:              "What worked, and that nothing wrong was found.";
-    New       "new"       Text like Strong:  "The mark of a connection that has just been opened.";
-    Changed   "changed"   Text like Strong:  "The mark of a connection that has just changed its state.";
+    New       "new"       Mark like Strong:  "The mark of a connection that has just been opened.";
+    Changed   "changed"   Mark like Strong:  "The mark of a connection that has just changed its state.";
     Closed    "closed"    Text like Dim:     "A connection that has just ended: its row and its mark.";
     Selected  "selected"  Text:              "The selected row, from edge to edge.";
     Heading   "heading"   Text like Dim:     "Headings of columns.";
