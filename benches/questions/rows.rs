@@ -128,7 +128,7 @@ fn without_owners() -> Vec<Question> {
         ("family:ipv6".to_owned(), "-6".to_owned(), RawRequest::IPV6),
     ];
     let both = filters.iter().flat_map(|(filter, ss_filter, request)| {
-        let ss_args = format!("-Htan {ss_filter}");
+        let ss_args = format!("-Htuan {ss_filter}");
         let commands = [
             (format!("list --count-only {filter}"), Printed::Number),
             (format!("list --columns {COLUMNS_OF_SS} {filter}"), Printed::Table),
