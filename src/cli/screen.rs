@@ -50,6 +50,7 @@ fn themes(settings: &Settings) -> (ScreenThemes, Option<String>) {
     let is_colored = settings.color.is_on(true);
     let first = match &settings.theme {
         _ if !is_colored => Theme::mono(),
+        ThemeChoice::Default => Theme::default(),
         ThemeChoice::Auto => Theme::default().called(themes::AUTO, AUTO_ABOUT),
         ThemeChoice::Theme(theme) => theme.clone(),
     };

@@ -17,7 +17,6 @@ use crate::model::query::SocketQuery;
 use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
-use crate::ui::theme::Theme;
 
 /// The settings as the command line or the config file give them; what is not given is `None` or empty.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -146,7 +145,7 @@ impl Settings {
             ascii: only_ascii(command_line.ascii, given.ascii),
             mouse: !given.no_mouse.unwrap_or(false),
             color: given.color.unwrap_or_default(),
-            theme: given.theme.unwrap_or_else(|| ThemeChoice::Theme(Theme::default())),
+            theme: given.theme.unwrap_or_default(),
             trace: !given.no_trace.unwrap_or(false),
             remark,
             by_name: AskedByName::default(),

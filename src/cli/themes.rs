@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::user_files::{self, UserFileError};
 use crate::table::suggest;
-use crate::ui::theme::{Theme, built_in};
+use crate::ui::theme::{DEFAULT, Theme, built_in};
 
 /// The name that chooses a theme by the background of the terminal.
 pub(super) const AUTO: &str = "auto";
@@ -16,8 +16,11 @@ const NAME_LEN_MAX: usize = 32;
 const EXTENSION: &str = ".toml";
 
 /// Which theme is wanted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum ThemeChoice {
+    /// `default`, which no command without a screen reads.
+    #[default]
+    Default,
     /// `dark` or `light`, whichever fits the background of the terminal.
     Auto,
     /// This one.
@@ -34,12 +37,10 @@ pub(super) enum ThemeNameError {
 
 /// The theme that the user means by `name`.
 pub(super) fn named(name: &str) -> Result<ThemeChoice, ThemeNameError> {
-    if name == AUTO {
-        return Ok(ThemeChoice::Auto);
-    }
-    match Theme::built_in(name) {
-        Some(theme) => Ok(ThemeChoice::Theme(theme)),
-        None => of_user(name).map(ThemeChoice::Theme),
+    match name {
+        DEFAULT => Ok(ThemeChoice::Default),
+        AUTO => Ok(ThemeChoice::Auto),
+        _ => Theme::built_in(name).map_or_else(|| of_user(name), Ok).map(ThemeChoice::Theme),
     }
 }
 

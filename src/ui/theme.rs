@@ -18,8 +18,9 @@ pub use crate::ui::theme::role::Role;
 
 use crate::ui::theme::role::ROLES;
 
-/// The name of the theme that holds unless the user says otherwise, and of the one without colours.
-const DEFAULT: &str = "default";
+/// The name of the theme that holds unless the user says otherwise.
+pub const DEFAULT: &str = "default";
+/// The name of the theme without colours.
 const MONO: &str = "mono";
 
 /// How the screen is drawn. A clone shares the styles.
