@@ -31,6 +31,12 @@ const BETWEEN_KEYS: Duration = Duration::from_millis(33);
 
 /// What is pressed, and what that is called in the report. A delta comes in before each line.
 const SCRIPT: &[(&str, &str)] = &[
+    ("folded: move", "jjjjkkjdd"),
+    ("folded: unfold and fold", "glljjhgljh"),
+    ("folded: sort", "<<<>>"),
+    ("folded: filter, typed", "/state:established rport>2000\n\u{1b}"),
+    ("folded by process", "tgj\njj"),
+    ("one line a socket", "tG\njj"),
     ("move", "jjjjkkjdd"),
     ("sort by the next column", ">>>>>>"),
     ("sort by the column before", "<<<<<<"),
@@ -49,6 +55,7 @@ const SCRIPT: &[(&str, &str)] = &[
     ("tab Connections", "1jj"),
     ("help", "?jd\u{1b}"),
     ("dialog", "K\n\u{1b}"),
+    ("folded by cause", "tg\n"),
 ];
 
 fn main() {

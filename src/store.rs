@@ -2,8 +2,11 @@
 //!
 //! The main thread owns it. Taking in a delta costs time in proportion to what changed, and can be done in slices.
 
+pub mod alike;
+mod alike_keys;
 pub mod attempt_history;
 pub mod counters;
+pub mod folding;
 pub mod groups;
 pub mod history;
 pub mod host_names;
@@ -203,6 +206,11 @@ impl Store {
     /// Who listens, and which listener a connection came in by.
     pub fn listeners(&self) -> &Listeners {
         self.listeners.get_or_init(|| Listeners::of(&self.rows, &self.waiting))
+    }
+
+    /// Goes on with the search for the oldest of sockets that are alike, where it has left; answers whether it is finished.
+    pub fn renew_oldest(&mut self, steps: &mut usize) -> bool {
+        self.rows.renew_oldest(steps)
     }
 
     /// Takes note of the connections that wait to be accepted; who listens is asked for anew.

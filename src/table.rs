@@ -7,6 +7,7 @@ pub mod connections;
 pub mod cut;
 pub mod filter;
 pub mod fit;
+pub mod folded;
 pub mod groups;
 pub mod order;
 pub mod query;

@@ -12,6 +12,7 @@ use crate::app::flows::Flows;
 use crate::app::mode::Page;
 use crate::app::panels::findings::FindingsChange;
 use crate::app::pending::PendingDelta;
+use crate::app::tabs::Tab;
 #[cfg(test)]
 use crate::diagnosis::finding::Finding;
 use crate::model::process::ProcessId;
@@ -31,10 +32,11 @@ struct BackgroundJob {
 }
 
 /// All kinds of background work, in the order in which they are done: what the user waits for first, new data last.
-const JOBS: [BackgroundJob; 8] = [
+const JOBS: [BackgroundJob; 9] = [
     BackgroundJob { is_due: |app| app.work.holdings.is_some(), advance: App::count_holdings },
     BackgroundJob { is_due: |app| app.work.members.is_some(), advance: App::gather_members },
     BackgroundJob { is_due: |app| app.panels.is_busy(), advance: App::arrange_tables },
+    BackgroundJob { is_due: App::is_oldest_wanted, advance: App::renew_oldest },
     BackgroundJob { is_due: App::is_searching_related, advance: App::search_related },
     BackgroundJob { is_due: |app| app.panels.findings.is_looking(), advance: App::look_for_findings },
     BackgroundJob { is_due: |app| app.work.intake.is_some(), advance: App::take_in_rows },
@@ -113,6 +115,21 @@ impl App {
     /// Filters, sorts and adds up what the panels show.
     fn arrange_tables(&mut self, steps: &mut usize) {
         if self.panels.advance(&self.store, steps) {
+            self.refresh_panel();
+            self.dirty = true;
+        }
+    }
+
+    /// Whether the folded table shows ages of which the oldest has left.
+    fn is_oldest_wanted(&self) -> bool {
+        let is_shown = self.tab == Tab::Connections && matches!(self.page, Page::Tab);
+        // Not while rows come in: the search would begin anew.
+        let stands = self.work.intake.is_none();
+        is_shown && stands && self.panels.connections.is_folded() && self.store.rows().alike().is_stale()
+    }
+
+    fn renew_oldest(&mut self, steps: &mut usize) {
+        if self.store.renew_oldest(steps) {
             self.refresh_panel();
             self.dirty = true;
         }

@@ -46,8 +46,8 @@ pub enum PanelAbility {
     Sort,
     /// Rows change places, and the selected one can be kept on its line.
     Follow,
-    /// There is a next grouping of the same rows.
-    Group,
+    /// Lines stand for several sockets, which can be shown below them.
+    Fold,
     /// Charts go back over a span of time.
     Span,
 }
@@ -58,7 +58,7 @@ impl PanelAbility {
         match self {
             Self::Sort => "this tab has no columns to sort by",
             Self::Follow => "rows do not change places here",
-            Self::Group => "there is no other grouping of these rows",
+            Self::Fold => "nothing is folded here: < and > sort, t folds the connections",
             Self::Span => "there are no charts here; tab 5 has them",
         }
     }

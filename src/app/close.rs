@@ -13,6 +13,7 @@ use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseRefusal, Clos
 use crate::model::process::{Holders, Owner};
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_state::TcpState;
+use crate::store::groups::members::MembersOf;
 use crate::store::logins::caution;
 use crate::store::row::SocketRow;
 use crate::table::connections::COLUMNS;
@@ -79,7 +80,11 @@ impl App {
                 None => Err("there is no connection to close".to_owned()),
             },
             Selected::Group(key) => {
-                self.gather(key, Purpose::Close);
+                self.gather(MembersOf::Group(key), Purpose::Close);
+                Ok(None)
+            }
+            Selected::Fold(key) => {
+                self.gather(MembersOf::Fold(key), Purpose::Close);
                 Ok(None)
             }
         }

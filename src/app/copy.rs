@@ -18,6 +18,8 @@ use crate::store::groups::{Group, GroupKey};
 use crate::store::row::SocketRow;
 use crate::table::column::{Column, default_columns};
 use crate::table::connections::COLUMNS;
+use crate::table::folded::FoldedLine;
+use crate::table::folded::columns::FOLDED;
 
 impl App {
     /// Opens the menu of what can be copied of the selected row. The texts are those of this moment.
@@ -48,6 +50,10 @@ impl App {
             Selected::Finding(key) => {
                 let sentence = self.panels.findings.get(key).map(|finding| line("sentence", finding.sentence.clone()));
                 sentence.into_iter().chain(self.list_command()).collect()
+            }
+            Selected::Fold(key) => {
+                let row = self.panels.connections.folded.view.row(key);
+                row.map_or_else(Vec::new, |row| self.copies_of_fold(&FoldedLine::Row(Box::new(row.clone()))))
             }
             Selected::LogLine(number) => {
                 let Some(entry) = log::entry(&self.store, number) else { return Vec::new() };
@@ -85,6 +91,21 @@ impl App {
         texts.extend(group.key.remote_address().map(|address| line("address", address.ip().to_string())));
         texts.extend(self.list_command());
         if let GroupKey::Process(process) = group.key {
+            texts.push(line("pid", process.pid.to_string()));
+            texts.extend(commands::for_process(process, false).map(|(name, command)| line(name, command)));
+        }
+        texts
+    }
+
+    fn copies_of_fold(&self, fold: &FoldedLine) -> Vec<MenuLine> {
+        let mut texts = vec![line("row", row_text(FOLDED, fold, &self.store))];
+        texts.extend(fold.remote_address().map(|address| line("address", address.to_string())));
+        texts.extend(self.list_command());
+        let process = match fold {
+            FoldedLine::Row(row) => row.only_process(),
+            FoldedLine::Socket(_) | FoldedLine::More(..) => None,
+        };
+        if let Some(process) = process {
             texts.push(line("pid", process.pid.to_string()));
             texts.extend(commands::for_process(process, false).map(|(name, command)| line(name, command)));
         }

@@ -14,6 +14,7 @@ use crate::knowledge::{port_text, rules, states};
 use crate::model::endpoint::Protocol;
 use crate::model::facts::PortRange;
 use crate::model::tcp_state::TcpState;
+use crate::store::folding::{FoldKey, FoldKeys};
 use crate::store::groups::GroupKey;
 use crate::store::row::SocketRow;
 use crate::table::connections::service_port;
@@ -163,6 +164,7 @@ impl App {
             Selected::None => None,
             Selected::Socket(id) => self.seen_row(id).map(|row| self.of_row(row)),
             Selected::Group(key) => self.of_group(key),
+            Selected::Fold(key) => self.of_fold(key),
             Selected::State(StateLine::Tcp(state)) => Some(of_state(Some(state))),
             Selected::State(StateLine::Udp) => Some(of_state(Some(TcpState::Unconn))),
             Selected::Finding(key) => {
@@ -181,6 +183,16 @@ impl App {
             state: Some(socket.state),
             port: port.map(|port| self.port(socket.protocol, port)),
         }
+    }
+
+    /// Sockets of one cause are explained by one of them.
+    fn of_fold(&self, key: FoldKey) -> Option<Explained> {
+        let (keys, alike) = (FoldKeys::new(key.folding, &self.store), self.store.rows().alike());
+        let sets = alike.iter().filter(|(_, set)| keys.of(set) == key);
+        let mut examples = sets.filter_map(|(number, _)| self.store.rows().get(alike.example(number)?));
+        let explained = self.of_row(examples.next()?);
+        let row = self.panels.connections.folded.view.row(key)?;
+        Some(Explained { state: row.states.only(), ..explained })
     }
 
     /// A listener, a remote or a route is explained by its port; a process has none.

@@ -9,19 +9,18 @@ use crate::app::selection::Selected;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::process::{Names, Owner};
 use crate::model::socket::{Socket, SocketId};
-use crate::store::groups::GroupKey;
-use crate::store::groups::members::{MEMBERS_MAX, Members};
+use crate::store::groups::members::{MEMBERS_MAX, Members, MembersOf};
 use crate::table::units;
 
 impl App {
-    /// Starts to gather who and what the group `key` stands for.
-    pub(super) fn gather(&mut self, key: GroupKey, purpose: Purpose) {
-        self.work.gather(Members::new(key), purpose);
+    /// Starts to gather who and what `of` stands for.
+    pub(super) fn gather(&mut self, of: MembersOf, purpose: Purpose) {
+        self.work.gather(Members::new(of, &self.store), purpose);
     }
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.
     pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
-        if !matches!(self.mode, Mode::Normal) || self.selected() != Selected::Group(members.key()) {
+        if !matches!(self.mode, Mode::Normal) || self.selected() != Selected::from(members.of()) {
             return;
         }
         self.dirty = true;

@@ -13,6 +13,7 @@ use crate::app::effect::Effect;
 use crate::app::explain;
 use crate::app::keymap::key::KeyStroke;
 use crate::app::keymap::{self, QUIT};
+use crate::app::menu::{FOLDINGS, MenuChoice};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page, ReturnPoint};
 use crate::app::msg::EarlyKey;
 use crate::app::notice::NoticeLevel;
@@ -21,6 +22,7 @@ use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
 use crate::app::tabs::Tab;
 use crate::model::snapshot::SourceKind;
 use crate::model::socket::SocketId;
+use crate::store::folding::Folding;
 use crate::table::units;
 
 /// So many keys are told that they do nothing; who presses more of them is not helped by more words.
@@ -28,6 +30,8 @@ const IDLE_KEYS_MAX: usize = 32;
 /// For longer than this `q` asks before what was seen is lost.
 const LOST_HISTORY_MIN: Duration = Duration::from_secs(10 * 60);
 
+/// What is said where each socket has a line of its own.
+const NOT_FOLDED: &str = "each socket has a line of its own here; t folds them";
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
@@ -171,6 +175,7 @@ impl App {
     fn clear_filter(&mut self) {
         if self.panel().filter().is_some() && !self.panels.connections.view.filter().is_empty() {
             let Some(ReturnPoint { tab, filter }) = self.entered_from.take() else {
+                self.panels.connections.set_opened(false);
                 return self.apply_filter("");
             };
             self.apply_filter(&filter);
@@ -186,6 +191,7 @@ impl App {
     pub(super) fn show(&mut self, tab: Tab) {
         self.tab = tab;
         self.page = Page::Tab;
+        self.panels.connections.set_opened(false);
         self.entered_from = None;
         self.panels.leave_all_but(tab);
         self.refresh_panel();
@@ -241,10 +247,15 @@ impl App {
     /// Opens what is selected: the details of a connection, or the connections of a group.
     pub(super) fn open(&mut self) {
         // A key that acts on the row under the cursor stays with it.
-        match self.change_panel(|panel, context| {
+        let target = self.change_panel(|panel, context| {
             panel.pick();
             panel.open(context)
-        }) {
+        });
+        self.open_target(target);
+    }
+
+    fn open_target(&mut self, target: OpenTarget) {
+        match target {
             OpenTarget::Nothing => {}
             OpenTarget::Details(id) => self.open_detail(id),
             OpenTarget::Filtered(filter) => self.enter(&filter, self.return_point()),
@@ -266,6 +277,8 @@ impl App {
         self.apply_filter(filter);
         self.panels.connections.cursor.release();
         self.show(Tab::SOCKETS);
+        self.panels.connections.set_opened(true);
+        self.refresh_panel();
         self.entered_from = Some(from);
     }
 
@@ -273,9 +286,30 @@ impl App {
         self.change_panel(|panel, _| panel.next_span());
     }
 
-    /// The views that group the same sockets, one after the other.
-    pub(super) fn group(&mut self) {
-        self.show(self.tab.row().next_grouping);
+    /// Asks what the lines of the tab Connections shall have in common.
+    pub(super) fn open_folding_menu(&mut self) {
+        let folding = self.panels.connections.folding();
+        let line = FOLDINGS.iter().position(|row| row.folding == folding).unwrap_or(0);
+        self.open_menu(MenuChoice::Folding, line);
+    }
+
+    /// Shows the tab Connections folded by `folding`, or each socket by itself.
+    pub(super) fn fold_by(&mut self, folding: Option<Folding>) {
+        self.panels.connections.fold_by(folding);
+        self.show(Tab::SOCKETS);
+    }
+
+    pub(super) fn unfold(&mut self) {
+        match self.change_panel(|panel, context| panel.unfold(context)) {
+            None => drop(self.say(NoticeLevel::Plain, NOT_FOLDED)),
+            Some(target) => self.open_target(target),
+        }
+    }
+
+    pub(super) fn fold(&mut self) {
+        if !self.change_panel(|panel, context| panel.fold(context)) {
+            self.say(NoticeLevel::Plain, NOT_FOLDED);
+        }
     }
 
     pub(super) fn follow(&mut self) {

@@ -18,6 +18,9 @@ use crate::model::action::{Caution, Kill, KillOutcome, KillReport, Signal};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::snapshot::SourceKind;
 use crate::model::tcp_state::{STATES, TcpState};
+use crate::store::alike::key::{AlikePeer, PortRole};
+use crate::store::folding::{FoldKey, FoldOwner};
+use crate::store::groups::members::MembersOf;
 use crate::store::groups::{GroupKey, ProcessSockets};
 use crate::store::row::SocketRow;
 use crate::table::units;
@@ -173,6 +176,7 @@ impl App {
                 candidates_of(self.seen_row(id).ok_or("this connection is gone; there is nothing to act on")?)
             }
             Selected::Group(key) => self.candidates_of_group(key),
+            Selected::Fold(key) => self.candidates_of_fold(key),
             Selected::Finding(key) => self.candidates_of_finding(key),
         }
     }
@@ -218,7 +222,24 @@ impl App {
             ),
             // It stands for several sockets, and may stand for several processes.
             key @ (GroupKey::Remote { .. } | GroupKey::PortPool(_)) => {
-                self.gather(key, Purpose::Kill);
+                self.gather(MembersOf::Group(key), Purpose::Kill);
+                Ok(Candidates::default())
+            }
+        }
+    }
+
+    /// Who holds the sockets of a line of the folded table: never who held them once, nor whose listener they wait at.
+    fn candidates_of_fold(&mut self, key: FoldKey) -> Result<Candidates, String> {
+        let row =
+            self.panels.connections.folded.view.row(key).ok_or("these sockets are gone; there is nothing to act on")?;
+        let is_queue = matches!(row.peers.only(), Some(AlikePeer::Here { role: PortRole::Queue, .. }));
+        match (key.owner, row.only_process()) {
+            _ if is_queue => Err(unaccepted_sentence()),
+            (Some(FoldOwner::Nobody(why)), _) => self.candidates_of_group(GroupKey::NoProcess(why)),
+            (Some(FoldOwner::Remembered(_)), _) => Err(nobody_sentence()),
+            (_, Some(process)) => self.candidates_of_group(GroupKey::Process(process)),
+            (_, None) => {
+                self.gather(MembersOf::Fold(key), Purpose::Kill);
                 Ok(Candidates::default())
             }
         }

@@ -10,6 +10,7 @@ use crate::app::scroll::Scroll;
 use crate::model::action::SIGNALS;
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
+use crate::store::folding::Folding;
 
 /// A menu that is open.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Menu {
 pub enum MenuChoice {
     /// The column to sort by; a line is the index of a column.
     Column,
+    /// What the lines of the tab Connections have in common; a line is the index of a row of [`FOLDINGS`].
+    Folding,
     /// One of the owners of what is selected, to be sent a signal.
     Owner {
         /// The owners.
@@ -53,6 +56,27 @@ pub enum MenuChoice {
         typed: String,
     },
 }
+
+/// One way to fold the connections.
+pub struct FoldingRow {
+    /// What lines have in common; `None` where each socket has a line of its own.
+    pub folding: Option<Folding>,
+    /// Its name.
+    pub name: &'static str,
+    /// What a line is.
+    pub about: &'static str,
+}
+
+/// Every way to fold the connections.
+#[rustfmt::skip]
+pub const FOLDINGS: [FoldingRow; 6] = [
+    FoldingRow { folding: Some(Folding::Cause),   name: "cause",   about: "program, peer and state" },
+    FoldingRow { folding: Some(Folding::Process), name: "process", about: "the process, below its parent" },
+    FoldingRow { folding: Some(Folding::Unit),    name: "unit",    about: "the service unit or container" },
+    FoldingRow { folding: Some(Folding::Remote),  name: "remote",  about: "the remote end; what came in, by our port" },
+    FoldingRow { folding: Some(Folding::Port),    name: "port",    about: "the port that is called, theirs or ours" },
+    FoldingRow { folding: None,                   name: "none",    about: "one line a socket" },
+];
 
 /// A socket that can be chosen.
 #[derive(Clone, Debug)]

@@ -89,7 +89,11 @@ impl Mode {
         match self {
             Self::Menu(menu) => match menu.choice {
                 MenuChoice::Owner { .. } | MenuChoice::Socket(_) | MenuChoice::Signal { .. } => true,
-                MenuChoice::Column | MenuChoice::Text(_) | MenuChoice::Theme | MenuChoice::Action { .. } => false,
+                MenuChoice::Column
+                | MenuChoice::Folding
+                | MenuChoice::Text(_)
+                | MenuChoice::Theme
+                | MenuChoice::Action { .. } => false,
             },
             _ => self.is_dialog(),
         }

@@ -2,6 +2,7 @@
 
 pub mod connections;
 pub mod findings;
+pub mod folded;
 pub mod groups;
 pub mod log;
 pub mod states;
@@ -77,6 +78,17 @@ pub trait Panel {
     /// Its table, to change.
     fn table_mut(&mut self) -> Option<&mut dyn SortedTable> {
         None
+    }
+
+    /// Shows what the selected line stands for below it; where Enter would lead, if no more can be shown. `None` where lines cannot
+    /// be unfolded.
+    fn unfold(&mut self, _context: &PanelContext<'_>) -> Option<OpenTarget> {
+        None
+    }
+
+    /// Hides what is below the selected line again; answers whether lines can be folded here.
+    fn fold(&mut self, _context: &PanelContext<'_>) -> bool {
+        false
     }
 
     /// What it needs beside the sockets, added to `needs`.

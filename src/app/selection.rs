@@ -3,7 +3,9 @@
 use crate::app::states::StateLine;
 use crate::diagnosis::finding::FindingKey;
 use crate::model::socket::SocketId;
+use crate::store::folding::FoldKey;
 use crate::store::groups::GroupKey;
+use crate::store::groups::members::MembersOf;
 
 /// What is said where there is nothing to act on.
 pub const NOTHING: &str = "there is nothing to act on here";
@@ -17,12 +19,23 @@ pub enum Selected {
     Socket(SocketId),
     /// A row that stands for several sockets: a process, a peer, a listener or a route.
     Group(GroupKey),
+    /// A line of the folded table: sockets that have a cause in common.
+    Fold(FoldKey),
     /// A state.
     State(StateLine),
     /// A finding.
     Finding(FindingKey),
     /// A line of the log, by its number since the start.
     LogLine(u64),
+}
+
+impl From<MembersOf> for Selected {
+    fn from(of: MembersOf) -> Self {
+        match of {
+            MembersOf::Group(key) => Self::Group(key),
+            MembersOf::Fold(key) => Self::Fold(key),
+        }
+    }
 }
 
 /// What kind of thing can be selected: of this a binding says whether it acts.

@@ -5,6 +5,7 @@ use crate::app::binding::{Binding, KeyContext, KeyScope, MAIN, PanelAbility, Run
 use crate::app::keymap::key::char;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::FindingsPanel;
+use crate::app::panels::folded::marks;
 use crate::app::panels::groups::GroupPanel;
 use crate::app::panels::log::LogPanel;
 use crate::app::panels::states::StatesPanel;
@@ -14,7 +15,7 @@ use crate::app::selection::SelectionKind;
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping};
 
-use PanelAbility::{Follow, Group as Regroup, Sort, Span};
+use PanelAbility::{Fold, Follow, Sort, Span};
 use SelectionKind::{Finding, Group, LogLine, Socket, State};
 
 const TABLE: PanelParts = PanelParts { columns: true, summary: false, states: true, log: true };
@@ -36,8 +37,6 @@ pub struct TabRow {
     pub selects: SelectionKind,
     /// What it can do beside.
     pub abilities: &'static [PanelAbility],
-    /// The tab that groups the same sockets otherwise.
-    pub next_grouping: Tab,
     panel: fn(&Panels) -> &dyn Panel,
     panel_mut: fn(&mut Panels) -> &mut dyn Panel,
 }
@@ -50,7 +49,7 @@ macro_rules! tabs {
         $tab:ident($field:ident: $panel:ty = $new:expr) {
             keys: $keys:expr, action: $action:literal, name: $name:literal, help: $help:literal,
             title: $title:literal, short: $short:literal, parts: $parts:expr,
-            selects: $selects:expr, abilities: $abilities:expr, next_grouping: $next:ident
+            selects: $selects:expr, abilities: $abilities:expr
         }
     )*) => {
         /// What the main part of the screen shows.
@@ -103,7 +102,6 @@ macro_rules! tabs {
             parts: $parts,
             selects: $selects,
             abilities: $abilities,
-            next_grouping: Tab::$next,
             panel: |panels| &panels.$field,
             panel_mut: |panels| &mut panels.$field,
         },)*];
@@ -111,53 +109,53 @@ macro_rules! tabs {
 }
 
 tabs! {
-    /// One line a socket. Its filter is the one in force everywhere.
+    /// One line a cause, or one line a socket. Its filter is the one in force everywhere.
     Connections(connections: ConnectionsPanel = |config, store| ConnectionsPanel::new(&config.filter, store)) {
-        keys: &[char('1')], action: "tab-connections", name: "sockets", help: "tab Connections: one line a socket",
+        keys: &[char('1')], action: "tab-connections", name: "sockets", help: "tab Connections: what is alike, folded",
         title: "Connections", short: "Conn", parts: TABLE,
-        selects: Socket, abilities: &[Sort, Follow, Regroup], next_grouping: Processes
+        selects: Socket, abilities: &[Sort, Follow, Fold]
     }
     /// One line a process.
     Processes(processes: GroupPanel = |_, _| GroupPanel::new(Grouping::Process)) {
         keys: &[char('2')], action: "tab-processes", name: "processes", help: "tab Processes: who holds how many",
         title: "Processes", short: "Proc", parts: TABLE,
-        selects: Group, abilities: &[Sort, Follow, Regroup], next_grouping: Remotes
+        selects: Group, abilities: &[Sort, Follow]
     }
     /// One line a remote address and port.
     Remotes(remotes: GroupPanel = |_, _| GroupPanel::new(Grouping::Remote)) {
         keys: &[char('3')], action: "tab-remotes", name: "remotes", help: "tab Remotes: the other ends",
         title: "Remotes", short: "Remote", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow, Regroup], next_grouping: Listeners
+        selects: Group, abilities: &[Sort, Follow]
     }
     /// One line a listener.
     Listeners(listeners: GroupPanel = |_, _| GroupPanel::new(Grouping::Listener)) {
         keys: &[char('4')], action: "tab-listeners", name: "listeners", help: "tab Listeners: accept queues",
         title: "Listeners", short: "Listen", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow, Regroup], next_grouping: Connections
+        selects: Group, abilities: &[Sort, Follow]
     }
     /// Counts per state over time, and what each state means.
     States(states: StatesPanel = |_, _| StatesPanel::default()) {
         keys: &[char('5')], action: "tab-states", name: "states", help: "tab States: history and meaning",
         title: "States", short: "State", parts: states::PARTS,
-        selects: State, abilities: &[Regroup, Span], next_grouping: Connections
+        selects: State, abilities: &[Span]
     }
     /// What is wrong, why, and what to do.
     Findings(findings: FindingsPanel = |config, _| FindingsPanel::new(config.settings.thresholds.clone(), config.settings.ignore.clone())) {
         keys: &[char('6')], action: "tab-findings", name: "findings", help: "tab Findings: what is wrong, and why",
         title: "Findings", short: "Find", parts: findings::PARTS,
-        selects: Finding, abilities: &[Regroup], next_grouping: Connections
+        selects: Finding, abilities: &[]
     }
     /// One line a route: who uses up ephemeral ports.
     Ports(ports: GroupPanel = |_, _| GroupPanel::new(Grouping::PortPool)) {
         keys: &[char('7')], action: "tab-ports", name: "ports", help: "tab Ports: ephemeral ports in use",
         title: "Ports", short: "Port", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow, Regroup], next_grouping: Connections
+        selects: Group, abilities: &[Sort, Follow]
     }
     /// What happened, newest first.
     Log(log: LogPanel = |_, _| LogPanel::default()) {
         keys: &[char('8'), char('H')], action: "tab-log", name: "log", help: "tab Log: what happened, newest first",
         title: "Log", short: "Log", parts: log::PARTS,
-        selects: LogLine, abilities: &[Regroup], next_grouping: Connections
+        selects: LogLine, abilities: &[]
     }
 }
 
@@ -233,6 +231,11 @@ impl Panels {
             let filter = in_force.clone();
             self.of_mut(tab).set_filter(filter);
         }
+        if tab == Tab::Connections && self.connections.is_folded() {
+            let Self { connections, findings, .. } = self;
+            let make = || marks::marks(findings, context.store);
+            connections.folded.mark(findings.number(), context.store, make);
+        }
         self.of_mut(tab).refresh(context);
     }
 
@@ -245,7 +248,8 @@ impl Panels {
 
     /// Does `change` to every table.
     pub(in crate::app) fn change_tables(&mut self, mut change: impl FnMut(&mut dyn SortedTable)) {
-        for row in TABS {
+        self.connections.change_tables(&mut change);
+        for row in TABS.iter().filter(|row| row.tab != Tab::Connections) {
             if let Some(table) = self.of_mut(row.tab).table_mut() {
                 change(table);
             }
@@ -254,7 +258,8 @@ impl Panels {
 
     /// Whether [`advance`](Self::advance) has work to do.
     pub fn is_busy(&self) -> bool {
-        TABS.iter().any(|row| self.of(row.tab).table().is_some_and(SortedTable::is_busy))
+        let is_busy = |row: &TabRow| self.of(row.tab).table().is_some_and(SortedTable::is_busy);
+        self.connections.is_busy() || TABS.iter().filter(|row| row.tab != Tab::Connections).any(is_busy)
     }
 
     /// Goes on with what was started, as far as `steps` allows; answers whether a table is new and is to be refreshed.

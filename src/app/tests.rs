@@ -35,6 +35,8 @@ fn app_with(change: impl FnOnce(&mut Config), sockets: Vec<crate::model::testing
     let mut config = Config { protected: vec![(1, Protection::Init)], ..Config::new(source_info(), (80, 24)) };
     change(&mut config);
     let mut app = App::new(config);
+    // These stories are about single sockets; those about folded lines are in `folded`.
+    app.panels.connections.fold_by(None);
     let added = sockets.into_iter().enumerate().map(|(at, socket)| {
         let mut connection = connection(socket, 0);
         connection.state_since =
@@ -580,6 +582,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 
 mod close;
 mod findings;
+mod folded;
 mod hands;
 mod lookups;
 mod palette;

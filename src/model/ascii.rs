@@ -22,8 +22,16 @@ pub fn glyph(character: char) -> char {
         '▅' | '▆' | '━' | '╸' | '╺' | '╾' | '╼' => '=',
         // Bars; the other lines are thick ones.
         '▇' | '█' | '▉' | '▊' | '▋' | '┍'..='╿' => '#',
+        '⠀'..='⣿' => braille(character),
         _ => '?',
     }
+}
+
+/// What stands for a character of braille that is part of a chart: the higher its dots, the higher the character.
+fn braille(character: char) -> char {
+    const ROWS: [(u32, char); 4] = [(0o11, '#'), (0o22, '='), (0o44, '-'), (0o300, '_')];
+    let dots = u32::from(character) - 0x2800;
+    ROWS.iter().find(|(row, _)| dots & row != 0).map_or(' ', |(_, plain)| *plain)
 }
 
 /// `text` with one ASCII character for each terminal cell, so that columns stay aligned.
@@ -46,6 +54,12 @@ mod tests {
     use unicode_width::UnicodeWidthStr;
 
     use super::*;
+
+    #[test]
+    fn a_chart_in_braille_keeps_its_shape() {
+        assert_eq!(text("⣀⣠⣤⣴⣶⣾⣿⢀⡇"), "_--==##_#");
+        assert_eq!(text("▸▾"), ">v");
+    }
 
     #[test]
     fn ascii_keeps_the_width() {

@@ -2,10 +2,15 @@
 
 use std::vec::IntoIter;
 
+use rustc_hash::FxHashSet;
+
 use crate::model::delta::{Connection, Delta, Removed};
+use crate::model::endpoint::Protocol;
 use crate::store::Store;
+use crate::store::alike_keys;
 use crate::store::merged_deltas::{MergedDeltas, MergedHistories, PendingRow};
 use crate::store::pressure::PRESSURE_WINDOW;
+use crate::store::row::RowIndex;
 use crate::store::rows::Touched;
 
 /// Taking one row in costs as much as looking at so many.
@@ -26,6 +31,18 @@ pub struct Intake {
     merged: Option<MergedRows>,
     first: bool,
     touched: Touched,
+    /// How far the rows that it touches are put into the sets of those that are alike; `None` before all rows are in.
+    placing: Option<Placing>,
+}
+
+/// Rows on their way into the sets of those that are alike.
+#[derive(Debug)]
+struct Placing {
+    /// The next of those that the delta touches.
+    next: usize,
+    /// Ports at which listeners have changed, and the next row that may be a connection there.
+    ports: FxHashSet<(Protocol, u16)>,
+    next_at_ports: RowIndex,
 }
 
 /// The rows of merged deltas. Those that would have left the screen by now come first, so that marks end in order.
@@ -47,6 +64,7 @@ impl Store {
         let changed = std::mem::take(&mut delta.changed);
         let removed = std::mem::take(&mut delta.removed);
         self.rows.reserve(added.len());
+        self.rows.alike_mut().begin(delta.at);
         let touched = Touched {
             added: Vec::with_capacity(added.len()),
             changed: Vec::with_capacity(changed.len()),
@@ -59,6 +77,7 @@ impl Store {
             first: self.history.samples().is_empty(),
             merged: None,
             touched,
+            placing: None,
             delta,
         }
     }
@@ -74,6 +93,9 @@ impl Store {
     /// Takes in as many rows as `steps` allows, each for some steps; answers whether all are in.
     pub fn advance(&mut self, intake: &mut Intake, steps: &mut usize) -> bool {
         let at = intake.delta.at;
+        if intake.placing.is_some() {
+            return self.advance_placing(intake, steps);
+        }
         while *steps > 0 {
             *steps = steps.saturating_sub(STEPS_A_ROW);
             if let Some(connection) = intake.rows.next() {
@@ -82,11 +104,62 @@ impl Store {
             } else if let Some(removed) = intake.removed.next() {
                 self.rows.close(removed, at, &mut intake.touched);
             } else if !self.advance_merged(intake) {
-                *steps = steps.saturating_sub(STEPS_BASE);
-                return true;
+                return self.advance_placing(intake, steps);
             }
         }
         false
+    }
+
+    /// Puts the rows that the delta touches into the sets of those that are alike, then those at ports whose listeners have
+    /// changed; answers whether all are there.
+    fn advance_placing(&mut self, intake: &mut Intake, steps: &mut usize) -> bool {
+        let mut placing = intake.placing.take().unwrap_or_else(|| {
+            self.renew_listeners();
+            let ports = self.rows.alike_mut().take_changed_ports();
+            Placing { next: 0, ports, next_at_ports: RowIndex(0) }
+        });
+        let touched = [&intake.touched.added, &intake.touched.renewed];
+        let is_done = loop {
+            if *steps == 0 {
+                break false;
+            }
+            *steps -= 1;
+            let next = placing
+                .next
+                .checked_sub(touched[0].len())
+                .map_or_else(|| touched[0].get(placing.next), |next| touched[1].get(next));
+            if let Some(index) = next {
+                placing.next += 1;
+                self.place_alike(*index);
+            } else if !self.place_at_changed_port(&mut placing) {
+                *steps = steps.saturating_sub(STEPS_BASE);
+                break true;
+            }
+        };
+        intake.placing = Some(placing);
+        is_done
+    }
+
+    /// Looks at one more row, whether it is a connection at a port whose listeners have changed; answers whether there was one.
+    fn place_at_changed_port(&mut self, placing: &mut Placing) -> bool {
+        if placing.ports.is_empty() {
+            return false;
+        }
+        let Some((index, row)) = self.rows.first_from(placing.next_at_ports) else { return false };
+        placing.next_at_ports = RowIndex(index.0 + 1);
+        let socket = &row.connection.socket;
+        if placing.ports.contains(&(socket.protocol, socket.local.port)) {
+            self.place_alike(index);
+        }
+        true
+    }
+
+    fn place_alike(&mut self, index: RowIndex) {
+        self.listeners();
+        let Self { rows, listeners, .. } = self;
+        if let Some(listeners) = listeners.get() {
+            rows.place_alike(index, |alike, row| alike_keys::place(alike, listeners, index, row));
+        }
     }
 
     /// Takes in one row of merged deltas, if there is one left.
@@ -120,7 +193,6 @@ impl Store {
         (self.sample_intervals, self.event_status, self.as_of) =
             (delta.sample_intervals, delta.event_status, delta.as_of);
         self.rows.finish(at, &mut touched);
-        self.renew_listeners();
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         if let Some(merged) = merged {
             (self.history, self.counters) = (merged.past.history, merged.past.counters);

@@ -10,12 +10,13 @@ use crate::model::process::{Process, ProcessId};
 use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::time::Timestamp;
+use crate::store::alike::AlikeTable;
 use crate::store::losses::Losses;
 use crate::store::port_bounds::PortBounds;
 use crate::store::row::{Mark, RowIndex, SocketRow};
 use crate::store::row_set::RowSet;
 use crate::store::socket_counts::SocketCounts;
-use crate::store::tally::Tally;
+use crate::store::tally::{Tally, is_listening};
 
 /// How long a row stays marked as new or changed.
 pub const MARK_TIME: Duration = Duration::from_secs(4);
@@ -46,6 +47,7 @@ pub struct Rows {
     /// As of the last whole delta.
     counts: SocketCounts,
     tally: Tally,
+    alike: AlikeTable,
     /// When the last whole delta was taken.
     seen: Timestamp,
     losses: Losses,
@@ -138,6 +140,30 @@ impl Rows {
         &self.tally.lookups
     }
 
+    /// The live rows that are alike, added up.
+    pub const fn alike(&self) -> &AlikeTable {
+        &self.alike
+    }
+
+    /// The same, to put rows into their sets.
+    pub(super) const fn alike_mut(&mut self) -> &mut AlikeTable {
+        &mut self.alike
+    }
+
+    /// Calls `place` with the sets of rows that are alike and the row at `index`, if there is one.
+    pub(super) fn place_alike(&mut self, index: RowIndex, place: impl FnOnce(&mut AlikeTable, &SocketRow)) {
+        if let Some(row) = self.slots.get(index.0 as usize).and_then(Option::as_ref) {
+            place(&mut self.alike, row);
+        }
+    }
+
+    /// Goes on with the search for the oldest rows of sets that have lost theirs; answers whether it is finished.
+    pub(super) fn renew_oldest(&mut self, steps: &mut usize) -> bool {
+        let slots = &self.slots;
+        let row_at = |index: RowIndex| slots.get(index.0 as usize)?.as_ref().map(|row| &row.connection);
+        self.alike.renew_oldest(row_at, steps)
+    }
+
     /// The row of the other end of `socket`: see [`Store::peer`](crate::store::Store::peer).
     pub(super) fn peer(&self, socket: &Socket) -> Option<&SocketRow> {
         self.tally.peers.of(socket, |index| self.get(index))
@@ -174,11 +200,15 @@ impl Rows {
     }
 
     /// What it holds.
-    pub(super) fn table_sizes(&self) -> [TableSize; 7] {
+    pub(super) fn table_sizes(&self) -> [TableSize; 10] {
         let [drops, resent] = self.losses.table_sizes();
+        let [sets, alike, ports] = self.alike.table_sizes();
         [
             drops,
             resent,
+            sets,
+            alike,
+            ports,
             TableSize::by("rows", &self.slots),
             TableSize::by("free rows", &self.free),
             TableSize::by("places of rows", &self.places),
@@ -191,6 +221,7 @@ impl Rows {
     pub(super) fn reserve(&mut self, added: usize) {
         self.slots.reserve(added.saturating_sub(self.free.len()));
         self.places.reserve(added);
+        self.alike.reserve(added.saturating_sub(self.free.len()));
     }
 
     /// Ends the delta taken at `at`, whose rows are all in.
@@ -222,9 +253,13 @@ impl Rows {
         };
         if row.is_closed() {
             self.closed.remove(index);
+            note_listener(&mut self.alike, None, Some(&connection.socket));
+            self.alike.enter(index, &connection.socket);
         } else {
             self.losses.note(&row.connection.socket, &connection.socket, self.seen, at);
             self.tally.leave(index, &row.connection.socket);
+            note_listener(&mut self.alike, Some(&row.connection.socket), Some(&connection.socket));
+            self.alike.change(index, &row.connection, &connection);
         }
         self.tally.enter(index, &connection.socket);
         row.connection = connection;
@@ -239,6 +274,8 @@ impl Rows {
         let end = || RowIndex(u32::try_from(self.slots.len()).expect("rows of 2^32 sockets do not fit into memory"));
         let index = self.free.pop().unwrap_or_else(end);
         self.tally.enter(index, &connection.socket);
+        note_listener(&mut self.alike, None, Some(&connection.socket));
+        self.alike.enter(index, &connection.socket);
         self.places.insert(connection.socket.id, index.0);
         let row = Some(SocketRow { connection, mark: None });
         match self.slots.get_mut(index.0 as usize) {
@@ -255,6 +292,8 @@ impl Rows {
             return;
         }
         self.tally.leave(index, &row.connection.socket);
+        note_listener(&mut self.alike, Some(&row.connection.socket), None);
+        self.alike.leave(index, &row.connection);
         self.closed.insert(index);
         let mark = Mark::Closed(removed.at.into());
         row.mark = Some(mark);
@@ -300,6 +339,23 @@ impl Rows {
         } else {
             row.mark = None;
             touched.changed.push(end.index);
+        }
+    }
+}
+
+/// What came in by a listener is alike as long as the listener is there and is held by the same: takes note of one that came
+/// (`new`), went (`old`) or changed.
+fn note_listener(alike: &mut AlikeTable, old: Option<&Socket>, new: Option<&Socket>) {
+    let listens = |socket: &&Socket| is_listening(socket);
+    let (old, new) = (old.filter(listens), new.filter(listens));
+    let is_same = old.zip(new).is_some_and(|(old, new)| {
+        let is_there = (old.place(), old.v6only, old.id.netns()) == (new.place(), new.v6only, new.id.netns());
+        let holder = |socket: &Socket| socket.owner.process().map(|process| (process.id, process.name.clone()));
+        is_there && holder(old) == holder(new)
+    });
+    if !is_same {
+        for socket in [old, new].into_iter().flatten() {
+            alike.note_listener((socket.protocol, socket.local.port));
         }
     }
 }

@@ -64,6 +64,8 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
         .width(8, 8).reads(TCP_INFO).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
     Column::new("process", "PROCESS", ValueKind::Text, |row, _| Value::Process(&socket(row).owner))
         .width(9, 24).rank(1).fact(SocketFact::ProcessName).reads(OWNER).about("The process that holds it, or held it last ('was …'); +N more share it."),
+    Column::new("program", "PROGRAM", ValueKind::Text, |row, _| Value::or_missing(socket(row).owner.process(), |process| Value::Text(process.name.as_str())))
+        .width(9, 24).not_in_json().reads(OWNER).about("The name of the process with the lowest pid among those that hold it, or held it last: folded lines count it there."),
     Column::new("pid", "PID", ValueKind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
         .width(7, 7).rank(3).fact(SocketFact::Pid).reads(OWNER).about("The process id; the lowest if several processes share the socket."),
     Column::new("user", "USER", ValueKind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))

@@ -72,6 +72,22 @@ pub enum Value<'a> {
     Gauge(f64),
     /// How often something happens, per second.
     PerSecond(f64),
+    /// Numbers over time, drawn; ordered by how much they have grown.
+    Trend {
+        /// The drawing.
+        text: String,
+        /// The last number less the first one.
+        growth: i64,
+    },
+    /// What waits in both directions: bytes, or (`are_bytes` is false) the connections of a listener and how many may wait.
+    Queues {
+        /// Received and not read; waiting.
+        receive: u64,
+        /// Sent and not acknowledged; the limit.
+        send: u64,
+        /// Whether bytes wait.
+        are_bytes: bool,
+    },
 }
 
 impl<'a> Value<'a> {
@@ -105,7 +121,7 @@ impl<'a> Value<'a> {
             Self::Missing | Self::Gauge(_) => Cow::Borrowed(""),
             Self::Text(text) | Self::Host(text) | Self::Word { text, .. } => Cow::Borrowed(text),
             Self::User { name, uid } => user_text(*name, *uid),
-            Self::Owned(text) => Cow::Owned(text.clone()),
+            Self::Owned(text) | Self::Trend { text, .. } => Cow::Owned(text.clone()),
             Self::Process(owner) => owner_text(owner),
             Self::Pids(holders) => Cow::Owned(holders.first().id.pid.to_string()),
             Self::Flag(flag) => Cow::Borrowed(flag_word(*flag)),
@@ -122,6 +138,10 @@ impl<'a> Value<'a> {
             Self::Age(age, _) => Cow::Owned(units::age(*age)),
             Self::Share(share) => Cow::Owned(units::share(*share)),
             Self::PerSecond(rate) => Cow::Owned(units::per_second(*rate)),
+            Self::Queues { receive, send, are_bytes } => {
+                let written = if *are_bytes { units::bytes } else { units::count };
+                Cow::Owned(format!("{}/{}", written(*receive), written(*send)))
+            }
         }
     }
 
@@ -173,6 +193,9 @@ impl<'a> Value<'a> {
                 Some((number * 1_000.0) as u64)
             }
             Self::Span(span) | Self::Age(span, _) => Some(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+            // What shrinks comes before what grows.
+            Self::Trend { growth, .. } => Some(growth.cast_unsigned() ^ (1 << 63)),
+            Self::Queues { receive, send, .. } => Some(receive.saturating_add(*send)),
             _ => None,
         }
     }

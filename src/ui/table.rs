@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::table::column::{Align, Column};
 use crate::table::cut::cells;
 use crate::table::fit::ColumnSpan;
+use crate::table::folded::columns::WHY;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::ui::bars::bar;
@@ -88,7 +89,7 @@ fn draw_text(painter: &mut Painter<'_>, area: Rect, align: Align, text: &str, ro
 
 /// Why a row is wrong. No other column judges.
 fn is_verdict<R>(column: &Column<R>) -> bool {
-    column.key == "verdict"
+    column.key == "verdict" || column.key == WHY
 }
 
 /// What stands in place of a verdict, in as many words as there is room for.
@@ -113,6 +114,7 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, look: RowLook) -> Role {
         Value::State(state) => Role::of_phase(state.phase()),
         Value::Word { .. } if is_verdict(column) && !look.is_too_young => of_finding(),
         Value::Gauge(_) => of_finding(),
+        value if column.key == WHY && !value.is_missing() => of_finding(),
         // Names of hosts are hints.
         Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,

@@ -224,29 +224,39 @@ fn screen(app: &App) -> String {
     drawn(app, &Theme::default()).backend().to_string()
 }
 
+/// The keys after which each socket has a line of its own.
+const SINGLE: [KeyCode; 3] = [KeyCode::Char('t'), KeyCode::Up, KeyCode::Enter];
+
 /// Everything that can be open, by the keys that open it.
 fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
     let chars = |text: &str| text.chars().map(KeyCode::Char).collect::<Vec<_>>();
+    let single = |text: &str, more: &[KeyCode]| [SINGLE.to_vec(), chars(text), more.to_vec()].concat();
     let with = |text: &str, more: &[KeyCode]| [chars(text), more.to_vec()].concat();
     let mut scenes: Vec<(&'static str, Vec<KeyCode>)> =
         TABS.iter().map(|row| (row.title, vec![KeyCode::Char(row.number()), KeyCode::Char('j')])).collect();
     scenes.extend([
-        ("detail", with("j", &[KeyCode::Enter])),
-        ("detail scrolled", with("j", &[KeyCode::Enter, KeyCode::PageDown, KeyCode::End])),
+        ("unfolded", chars("gl")),
+        ("folding menu", chars("t")),
+        ("folded by process", with("tj", &[KeyCode::Enter])),
+        ("folded by remote", with("tjjj", &[KeyCode::Enter])),
+        ("folded by port", with("tjjjj", &[KeyCode::Enter])),
+        ("single sockets", single("", &[])),
+        ("detail", single("j", &[KeyCode::Enter])),
+        ("detail scrolled", single("j", &[KeyCode::Enter, KeyCode::PageDown, KeyCode::End])),
         ("finding scrolled", chars("6j").into_iter().chain([KeyCode::PageDown]).collect()),
         ("sockets of a finding", with("6", &[KeyCode::Enter])),
         ("explained finding", chars("6e")),
-        ("explained connection", chars("je")),
+        ("explained connection", single("je", &[])),
         ("filter", chars("/state:close-wait")),
         ("filter error", chars("/nosuch:1")),
         ("nothing matches", with("/lport:1", &[KeyCode::Enter])),
         ("sort menu", with("s", &[KeyCode::End])),
-        ("owner menu", with("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('g'), KeyCode::Char('K')])),
+        ("owner menu", single("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('g'), KeyCode::Char('K')])),
         ("socket menu", chars("4gX")),
-        ("signal menu", chars("jjK")),
-        ("confirm", with("jjK", &[KeyCode::Enter])),
-        ("confirm kill", with("jjKjjj", &[KeyCode::Enter, KeyCode::Char('y')])),
-        ("confirm close", chars("jjX")),
+        ("signal menu", single("jjK", &[])),
+        ("confirm", single("jjK", &[KeyCode::Enter])),
+        ("confirm kill", single("jjKjjj", &[KeyCode::Enter, KeyCode::Char('y')])),
+        ("confirm close", single("jjX", &[])),
         ("help", chars("?j")),
         ("frozen", chars("z")),
         ("notice", chars("!")),
@@ -337,6 +347,8 @@ fn a_verdict_has_the_colour_of_the_finding_and_no_colour_without_one_or_while_it
     let mut app = app((120, 40));
     type_keys(&mut app, "/state:close-wait");
     press(&mut app, &[KeyCode::Enter]);
+    assert_eq!(colors_of(&app, "jdbc-pool", "never closed"), [Color::LightRed; 12], "folded");
+    press(&mut app, &SINGLE);
     assert_eq!(colors_of(&app, "jdbc-pool", "never closed"), [Color::LightRed; 12]);
     app.show_findings(Vec::new());
     assert_eq!(colors_of(&app, "jdbc-pool", "never closed"), [Color::Reset; 12]);
@@ -378,6 +390,47 @@ fn the_leaking_process_is_named_at_every_size() {
         let text = screen(&app(size));
         assert!(text.contains("jdbc-pool[4121] leaks 120 CLOSE_WAIT"), "{size:?}\n{text}");
     }
+}
+
+#[test]
+fn a_wider_window_never_shows_less_of_a_cause_and_why_is_there_at_every_width() {
+    let mut before: Vec<&str> = Vec::new();
+    let mut app = app((40, 40));
+    for width in 40..=300 {
+        app.turn(Msg::Resize(width, 40));
+        let panel = &app.panels.connections.folded;
+        let shown: Vec<&str> =
+            panel.columns.shown(width).iter().map(|place| panel.columns.all[place.index].key).collect();
+        for key in ["process", "peer", "count", "why"] {
+            assert!(shown.contains(&key), "{key} is missing at {width}: {shown:?}");
+        }
+        assert!(before.iter().all(|key| shown.contains(key)), "{width} has {shown:?}, one cell less {before:?}");
+        before = shown;
+        let text = screen(&app);
+        let leak = text.lines().find(|line| line.contains('▸') && line.contains(":5432")).unwrap_or_default();
+        assert!(leak.contains("jdbc-") && leak.contains("never"), "{width}: {leak}");
+    }
+}
+
+#[test]
+fn a_healthy_folded_table_has_no_red() {
+    let mut calm = App::new(app((120, 40)).config);
+    let added = (0..20).map(|at| client(at, TcpState::Established)).collect();
+    calm.turn(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
+    // A close under way is no trouble, and what has ended leaves its line.
+    calm.turn(Msg::Delta(Box::new(Delta {
+        changed: vec![client(3, TcpState::CloseWait), client(4, TcpState::TimeWait)],
+        removed: vec![crate::model::delta::Removed {
+            id: client(5, TcpState::Established).socket.id,
+            at: Timestamp::from_millis(NOW * 1_000),
+        }],
+        ..delta(NOW + 1)
+    })));
+    let terminal = drawn(&calm, &Theme::default());
+    let red = [Role::Alarm, Role::Warning].map(|role| Theme::default().style(role).fg);
+    let body = calm.layout().expect("large enough").body;
+    let buffer = terminal.backend().buffer();
+    assert!(body.positions().all(|at| !red.contains(&Some(buffer[at].fg))));
 }
 
 #[test]
@@ -446,6 +499,7 @@ fn details_dialogs_and_help() {
         insta::assert_snapshot!(format!("scene_{}", name.replace(' ', "_")), screen(&app));
     }
     let mut app = app((140, 40));
+    press(&mut app, &SINGLE);
     press(&mut app, &[KeyCode::Char('j'), KeyCode::Char('j'), KeyCode::Enter]);
     insta::assert_snapshot!("detail_at_140x40", screen(&app));
 }

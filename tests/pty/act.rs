@@ -115,7 +115,7 @@ fn x_closes_the_socket_that_its_dialog_shows() {
     session.keys("jX");
     session.wait_for_text("--read-only");
     session.keys("y");
-    session.keys("q");
+    session.keys("qq");
     session.wait();
     assert!(!other.is_reset());
 }

@@ -21,7 +21,7 @@ fn a_leaking_server_is_found_and_ended_through_the_dialog() {
     session.keys(format!("/lport:{} or lport:{}\r", server.port, bystander.port));
     session.wait_for_text("leaky");
     session.wait_for_text("passer");
-    assert!(session.text().contains(&format!("127.0.0.1:{}", server.port)));
+    assert!(session.text().contains(&format!(" :{} ", server.port)), "the line of the listener");
 
     // The filter can be made narrower; what does not match goes.
     session.keys("/\x15");
@@ -72,7 +72,7 @@ fn the_process_that_conntop_runs_inside_is_refused() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let mut session = Session::conntop(&[&format!("lport:{port}")], 120, 40);
-    session.wait_for_text(&format!("127.0.0.1:{port}"));
+    session.wait_for_text(&format!(" :{port} "));
     session.keys("jK");
     session.wait_for_text("conntop runs inside that process");
 }
@@ -84,8 +84,12 @@ fn read_only_sends_no_signal() {
     session.wait_for_text("guarded");
     session.keys("jK");
     session.wait_for_text("--read-only");
+    // Enter leads to the sockets of the line, y to what can be copied.
     session.keys("\ry");
-    session.keys("qq");
+    session.wait_for_text("json");
+    session.keys("q");
+    session.wait_until("the menu is gone", |session| !session.text().contains("json"));
+    session.keys("\x03");
     assert_eq!(session.wait().code(), Some(0));
     assert!(server.ended_within(Duration::ZERO).is_none());
 }
@@ -95,7 +99,8 @@ fn the_selected_line_goes_to_the_clipboard_and_a_paste_into_the_filter() {
     let server = Server::start("copied", "copied");
     let mut session = Session::conntop(&[&format!("lport:{}", server.port)], 120, 40);
     session.wait_for_text("copied");
-    session.keys("jy");
+    // The first line of the menu is the row.
+    session.keys("jy\r");
     session.wait_until("OSC 52 is written", |session| String::from_utf8_lossy(&session.bytes).contains("\x1b]52;c;"));
     // An escape in a paste is text, and no key.
     session.keys("/\x15\x1b[200~lport:1 and\x1b[A\n rport:2\x1b[201~");
@@ -122,12 +127,12 @@ fn rows_are_sorted_by_the_column_that_is_chosen() {
         let places = names.map(|name| text.rfind(name));
         places.is_sorted() && places.iter().all(Option::is_some)
     };
-    // Through every column: among them is the process, in both directions. A busy machine takes longer to show each.
+    // Through every column from the last one on: among them is the process, in both directions. A busy machine takes longer to show each.
     let (mut orders, mut time, deadline) = ((false, false), Duration::from_millis(60), Instant::now() + DEADLINE);
     while orders != (true, true) {
         assert!(Instant::now() < deadline, "{orders:?}: {}", session.text());
         for _ in 0..20 {
-            for key in [">", "I", "I"] {
+            for key in ["<", "I", "I"] {
                 session.keys(key);
                 session.watch(time);
                 orders.0 |= in_order(&session, ["sort-a", "sort-b", "sort-c"]);

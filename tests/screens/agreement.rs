@@ -97,7 +97,9 @@ proptest! {
             let header: u64 = header.rsplit(' ').next().expect("a number").replace(',', "").parse().expect("a number");
             let panel = by_state(&table);
             prop_assert_eq!(header, panel.iter().map(|(_, count)| count).sum::<u64>(), "{}", table);
-            prop_assert_eq!(title(&table), header.to_string(), "{}", table);
+            let of_all = title(&table);
+            prop_assert_eq!(of_all.rsplit(" · ").next().unwrap_or_default(), header.to_string(), "{}", table);
+            prop_assert_eq!(app.panels.connections.folded.view.sockets(), header, "folded lines add up\n{}", table);
             prop_assert!(header >= listed, "what is listed twice at least counts\n{}", table);
 
             press(&mut app, "5");

@@ -55,7 +55,7 @@ fn processes_have_the_leaking_one_on_top() {
 
 #[test]
 fn a_filter_shows_only_what_it_says() {
-    let picture = picture((120, 40), "/state:time-wait process:cron-sync⏎");
+    let picture = picture((120, 40), "tk⏎/state:time-wait process:cron-sync⏎");
     assert!(picture.contains("state:time-wait process:cron-sync"), "{picture}");
     assert!(picture.contains("was cron-sync"), "the owner is remembered: {picture}");
     let rows: Vec<&str> = picture.lines().filter(|line| line.contains(" tcp ") || line.contains("▸tcp ")).collect();
@@ -65,7 +65,7 @@ fn a_filter_shows_only_what_it_says() {
 
 #[test]
 fn details_tell_the_story_of_a_connection() {
-    let picture = picture((140, 40), "/verdict:missing-close⏎j⏎");
+    let picture = picture((140, 40), "tk⏎/verdict:missing-close⏎j⏎");
     assert!(picture.contains("did not call close()"), "{picture}");
     insta::assert_snapshot!("recording_detail", picture);
 }

@@ -8,7 +8,7 @@ use crate::app::binding::{Binding, KeyContext};
 use crate::app::effect::Effect;
 use crate::app::keymap::{PALETTE, bindings};
 use crate::app::layout::popup;
-use crate::app::menu::{Menu, MenuChoice, MenuLine};
+use crate::app::menu::{FOLDINGS, FoldingRow, Menu, MenuChoice, MenuLine};
 use crate::app::mode::Mode;
 use crate::app::panels::table::{ColumnHead, arrow};
 use crate::app::scroll::{Scroll, ScrollExtent};
@@ -88,6 +88,10 @@ impl App {
     fn menu_lines(&self, menu: &Menu) -> Vec<MenuLine> {
         match &menu.choice {
             MenuChoice::Column => self.column_lines(),
+            MenuChoice::Folding => {
+                let line = |row: &FoldingRow| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() };
+                FOLDINGS.iter().map(line).collect()
+            }
             MenuChoice::Owner { owners, .. } => owners
                 .iter()
                 .map(|process| MenuLine {
@@ -203,6 +207,11 @@ impl App {
         let Mode::Menu(Menu { choice, line, .. }) = std::mem::take(&mut self.mode) else { return Vec::new() };
         match choice {
             MenuChoice::Column => self.sort_by_or_invert(line),
+            MenuChoice::Folding => {
+                if let Some(row) = FOLDINGS.get(line) {
+                    self.fold_by(row.folding);
+                }
+            }
             MenuChoice::Owner { owners, holding } => {
                 if let Some(process) = owners.into_iter().nth(line) {
                     self.open_signal_menu(process, holding);
@@ -230,6 +239,7 @@ impl App {
 
 fn title(menu: &Menu) -> String {
     match &menu.choice {
+        MenuChoice::Folding => "Fold the connections by".to_owned(),
         MenuChoice::Column => "Sort by · Enter again reverses the sort".to_owned(),
         MenuChoice::Owner { .. } => "Several processes: which one?".to_owned(),
         MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),

@@ -1,4 +1,5 @@
-//! The tab Connections: one line a socket.
+//! The tab Connections: one line for all sockets with a cause in common (see [`folded`](crate::app::panels::folded)), or one line a
+//! socket.
 
 use std::net::IpAddr;
 
@@ -6,12 +7,14 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
+use crate::app::panels::folded::FoldedPanel;
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
 use crate::app::panels::{OpenTarget, Panel, PanelContext};
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
 use crate::store::Store;
+use crate::store::folding::Folding;
 use crate::store::row::{RowIndex, SocketRow};
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
@@ -24,9 +27,15 @@ const FIRST_SORT: &str = "age";
 /// The most rows of a screen that are looked up between full samples: 3 ms.
 const VISIBLE_MAX: usize = 1_000;
 
-/// The table of connections: one line a socket.
+/// The table of connections: folded, or one line a socket.
 #[derive(Debug)]
 pub struct ConnectionsPanel {
+    /// The folded table.
+    pub folded: FoldedPanel,
+    /// What the lines of the folded table have in common; `None` where each socket has a line of its own.
+    folding: Option<Folding>,
+    /// The sockets of one line or finding were opened, and are shown one by one until that is left.
+    is_opened: bool,
     /// Which rows, in what order.
     pub view: View,
     /// The selection.
@@ -46,7 +55,50 @@ impl ConnectionsPanel {
         if let Ok(filter) = Filter::parse(filter) {
             view.set_filter(filter, store);
         }
-        Self { view, cursor: Cursor::default(), columns: TableColumns::new(COLUMNS), live: 0 }
+        Self {
+            folded: FoldedPanel::new(),
+            folding: Some(Folding::default()),
+            is_opened: false,
+            view,
+            cursor: Cursor::default(),
+            columns: TableColumns::new(COLUMNS),
+            live: 0,
+        }
+    }
+
+    /// Whether the folded table is shown.
+    pub const fn is_folded(&self) -> bool {
+        self.folding.is_some() && !self.is_opened
+    }
+
+    /// What the lines have in common; `None` where each socket has a line of its own.
+    pub fn folding(&self) -> Option<Folding> {
+        self.folding.filter(|_| !self.is_opened)
+    }
+
+    /// Folds otherwise, or not at all. That stays until it is changed again.
+    pub(in crate::app) fn fold_by(&mut self, folding: Option<Folding>) {
+        (self.folding, self.is_opened) = (folding, false);
+        if let Some(folding) = folding {
+            self.folded.view.fold_by(folding);
+            self.folded.cursor.release();
+        }
+    }
+
+    /// Shows each socket by itself for the time being, or no longer.
+    pub(in crate::app) const fn set_opened(&mut self, is_opened: bool) {
+        self.is_opened = is_opened;
+    }
+
+    /// Does `change` to both tables, whichever is shown.
+    pub(in crate::app) fn change_tables(&mut self, change: &mut impl FnMut(&mut dyn SortedTable)) {
+        change(&mut self.folded);
+        change(self);
+    }
+
+    /// Whether either table has work to do.
+    pub(in crate::app) fn is_busy(&self) -> bool {
+        self.view.is_busy() || (self.is_folded() && self.folded.is_busy())
     }
 
     /// The rows on a screen with `height` lines for them, and the line of the first.
@@ -86,6 +138,9 @@ fn id_of(store: &Store, index: RowIndex) -> Option<SocketId> {
 impl Panel for ConnectionsPanel {
     fn title(&self, context: &PanelContext<'_>) -> String {
         let all = units::count(u64::from(context.store.rows().counts().total()));
+        if self.is_folded() {
+            return self.folded.title(&all);
+        }
         let filter = self.view.filter();
         let sorting = if self.view.is_arranging() { " · sorting…" } else { "" };
         let order = format!("{}{sorting}", self.hidden_order(context.config.size.0));
@@ -97,36 +152,55 @@ impl Panel for ConnectionsPanel {
     }
 
     fn selected(&self) -> Selected {
+        if self.is_folded() {
+            return self.folded.selected();
+        }
         self.cursor.key().map_or(Selected::None, Selected::Socket)
     }
 
     fn is_picked(&self) -> bool {
-        self.cursor.is_picked()
+        if self.is_folded() { self.folded.cursor.is_picked() } else { self.cursor.is_picked() }
     }
 
     fn pick(&mut self) {
-        self.cursor.pick();
+        if self.is_folded() { self.folded.cursor.pick() } else { self.cursor.pick() }
     }
 
     fn go(&mut self, motion: Motion, context: &PanelContext<'_>) {
+        if self.is_folded() {
+            return self.folded.go(motion, context);
+        }
         self.with_lines(context.store, context.height(), |cursor, lines| cursor.go(motion, lines));
     }
 
     fn wheel(&mut self, lines: isize, context: &PanelContext<'_>) {
+        if self.is_folded() {
+            return self.folded.wheel(lines, context);
+        }
         self.with_lines(context.store, context.height(), |cursor, list| cursor.scroll(lines, list));
     }
 
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {
         let Some(row) = context.row_of(at) else { return false };
+        if self.is_folded() {
+            return self.folded.click(row, at.x, context);
+        }
         self.with_lines(context.store, context.height(), |cursor, lines| cursor.click(row, lines))
     }
 
-    fn open(&self, _context: &PanelContext<'_>) -> OpenTarget {
+    fn open(&self, context: &PanelContext<'_>) -> OpenTarget {
+        if self.is_folded() {
+            return self.folded.open(context);
+        }
         self.cursor.key().map_or(OpenTarget::Nothing, OpenTarget::Details)
     }
 
     fn refresh(&mut self, context: &PanelContext<'_>) {
         let (store, height) = (context.store, context.height());
+        if self.is_folded() {
+            self.folded.set_filter(self.view.filter());
+            return self.folded.refresh(context);
+        }
         let index = self.cursor.sought().and_then(|id| store.rows().find(id));
         let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
@@ -137,7 +211,7 @@ impl Panel for ConnectionsPanel {
     }
 
     fn toggle_follow(&mut self) -> Option<bool> {
-        Some(self.cursor.toggle_follow())
+        Some(if self.is_folded() { self.folded.cursor.toggle_follow() } else { self.cursor.toggle_follow() })
     }
 
     fn filter(&self) -> Option<&Filter> {
@@ -145,15 +219,29 @@ impl Panel for ConnectionsPanel {
     }
 
     fn table(&self) -> Option<&dyn SortedTable> {
-        Some(self)
+        Some(if self.is_folded() { &self.folded } else { self })
     }
 
     fn table_mut(&mut self) -> Option<&mut dyn SortedTable> {
-        Some(self)
+        Some(if self.is_folded() { &mut self.folded } else { self })
+    }
+
+    fn unfold(&mut self, context: &PanelContext<'_>) -> Option<OpenTarget> {
+        if self.is_folded() { Some(self.folded.unfold(context).unwrap_or(OpenTarget::Nothing)) } else { None }
+    }
+
+    fn fold(&mut self, context: &PanelContext<'_>) -> bool {
+        if self.is_folded() {
+            self.folded.fold(context);
+        }
+        self.is_folded()
     }
 
     /// The connections on the screen; none where every sample shows all of them anyway.
     fn add_needs(&self, needs: &mut Needs, context: &PanelContext<'_>) {
+        if self.is_folded() {
+            return self.folded.add_needs(needs, context);
+        }
         if context.store.sample_intervals().full_every.is_some() {
             let live = self.window(context.store, context.height()).filter(|(_, row)| !row.is_closed());
             needs.visible.extend(live.map(|(_, row)| row.connection.socket.reference()).take(VISIBLE_MAX));
@@ -161,6 +249,9 @@ impl Panel for ConnectionsPanel {
     }
 
     fn peers(&self, context: &PanelContext<'_>) -> Vec<IpAddr> {
+        if self.is_folded() {
+            return self.folded.peers(context);
+        }
         self.window(context.store, context.height()).map(|(_, row)| row.connection.socket.remote.addr).collect()
     }
 }

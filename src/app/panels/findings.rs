@@ -43,6 +43,8 @@ pub struct FindingsPanel {
     ignored: usize,
     /// How many sockets the last finished look covered.
     sockets: u32,
+    /// Another number after every change of what is listed.
+    number: u64,
     /// The selection.
     pub cursor: Cursor<FindingKey>,
     /// Which part of the text below the list is on the screen.
@@ -74,6 +76,16 @@ impl FindingsPanel {
     /// What is wrong, the worst first.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Finding> {
         self.shown.iter().map(|shown| &shown.finding)
+    }
+
+    /// The same, each with the filters of what it is about: its own, and those of what it explains.
+    pub(in crate::app) fn with_filters(&self) -> impl Iterator<Item = (&Finding, &[Filter])> {
+        self.shown.iter().map(|shown| (&shown.finding, shown.filters.as_slice()))
+    }
+
+    /// Another number after every change of what is listed.
+    pub(in crate::app) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// How many findings there are to look at.
@@ -205,6 +217,7 @@ impl FindingsPanel {
     /// Filters are read again only if their texts are others.
     fn replace(&mut self, found: Vec<Finding>) {
         let old = std::mem::take(&mut self.shown);
+        self.number += 1;
         let shown = found.into_iter().map(|finding| {
             let known = old.iter().find(|shown| shown.finding.filters().eq(finding.filters()));
             let filters = match known {

@@ -33,6 +33,8 @@ pub struct TableColumns<R: 'static> {
     hidden: &'static [&'static str],
     /// Whether names of hosts are shown.
     has_hosts: bool,
+    /// Cells left of the first column.
+    margin_left: u16,
 }
 
 impl<R> std::fmt::Debug for TableColumns<R> {
@@ -43,7 +45,12 @@ impl<R> std::fmt::Debug for TableColumns<R> {
 
 impl<R> TableColumns<R> {
     pub(super) fn new(all: &'static [Column<R>]) -> Self {
-        Self { all, wanted: vec![0; all.len()], hidden: HIDDEN_AT_FIRST, has_hosts: false }
+        Self::with_margin(all, MARGIN_LEFT)
+    }
+
+    /// The same with so many cells left of the first column.
+    pub(super) fn with_margin(all: &'static [Column<R>], margin_left: u16) -> Self {
+        Self { all, wanted: vec![0; all.len()], hidden: HIDDEN_AT_FIRST, has_hosts: false, margin_left }
     }
 
     /// Columns that are not shown now.
@@ -56,7 +63,7 @@ impl<R> TableColumns<R> {
     /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
     /// missed least goes.
     pub fn shown(&self, width: u16) -> Vec<ColumnSpan> {
-        let room = width.saturating_sub(MARGIN_LEFT + MARGIN_RIGHT);
+        let room = width.saturating_sub(self.margin_left + MARGIN_RIGHT);
         let mut chosen = default_columns(self.all);
         chosen.retain(|&index| !self.hidden.contains(&self.all[index].key));
         if self.has_hosts {
@@ -71,7 +78,7 @@ impl<R> TableColumns<R> {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
                     chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
                 }
-                _ => return place(self.all, &shown, MARGIN_LEFT, room),
+                _ => return place(self.all, &shown, self.margin_left, room),
             }
         }
     }

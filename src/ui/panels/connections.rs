@@ -6,16 +6,22 @@ use crate::app::App;
 use crate::app::layout::Layout;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
+use crate::app::panels::folded::FoldedPanel;
+use crate::app::panels::folded::marks::severity_of;
 use crate::app::young::is_too_young;
 use crate::diagnosis::finding::Severity;
 use crate::store::Store;
 use crate::store::row::{Mark, SocketRow};
+use crate::table::folded::FoldedLine;
 use crate::ui::painter::Painter;
 use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
 use crate::ui::theme::Role;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &ConnectionsPanel) {
+    if panel.is_folded() {
+        return draw_folded(painter, layout, app, &panel.folded);
+    }
     let body = layout.body;
     let places = panel.columns.shown(body.width);
     let shown = ShownColumns { columns: &panel.columns, places: &places };
@@ -30,6 +36,63 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
     }
     if panel.view.order().is_empty() {
         draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_arranging());
+    }
+}
+
+fn draw_folded(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &FoldedPanel) {
+    let body = layout.body;
+    let places = panel.columns.shown(body.width);
+    let shown = ShownColumns { columns: &panel.columns, places: &places };
+    draw_headings(painter, layout.columns, &shown, panel.view.sort());
+    for ((line, content), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
+        let severity = severity(&content);
+        draw_sign(painter, y, &content, severity);
+        draw_cells(painter, y, &shown, &content, &app.store, severity);
+        if panel.cursor.line() == Some(line) {
+            if panel.cursor.is_picked() {
+                painter.cursor(Rect { y, height: 1, ..body }, 0, true);
+            } else {
+                painter.put(2, y, "▌", 1, Role::Accent);
+            }
+        }
+    }
+    if panel.view.is_empty() {
+        draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_busy());
+    }
+}
+
+/// How bad the finding about the line is. What is found about a single socket stands at the line that it is below.
+fn severity(line: &FoldedLine) -> Option<Severity> {
+    match line {
+        FoldedLine::Row(row) => row.mark.as_ref().map(|mark| severity_of(mark.badness)),
+        FoldedLine::Socket(_) | FoldedLine::More(..) => None,
+    }
+}
+
+/// How bad the finding about the line is, and whether it can be unfolded.
+fn draw_sign(painter: &mut Painter<'_>, y: u16, line: &FoldedLine, severity: Option<Severity>) {
+    match line {
+        FoldedLine::Row(row) => {
+            if let Some(severity) = severity {
+                painter.put(0, y, mark(severity), 1, Role::of(severity));
+            }
+            painter.put(1, y, if row.is_unfolded { "▾" } else { "▸" }, 1, Role::Dim);
+        }
+        FoldedLine::Socket(row) => {
+            draw_mark(painter, y, row, severity);
+            painter.put(1, y, "│", 1, Role::Dim);
+        }
+        FoldedLine::More(..) => drop(painter.put(1, y, "▸", 1, Role::Dim)),
+    }
+}
+
+impl TableRow for FoldedLine {
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::Socket(row) if row.is_closed())
+    }
+
+    fn is_too_young(&self, store: &Store) -> bool {
+        matches!(self, Self::Socket(row) if is_too_young(row, store))
     }
 }
 

@@ -37,6 +37,7 @@ fn a_name_stands_beside_its_address_and_the_header_says_who_is_asked() {
 #[test]
 fn the_details_have_the_whole_name_and_say_whose_word_it_is() {
     let mut app = named((120, 40), Lookups::On);
+    press(&mut app, &SINGLE);
     app.turn(Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE)));
     let text = screen(&app);
     assert!(text.contains("8.8.4.4:40122"), "{text}");

@@ -1,0 +1,154 @@
+//! The filter that shows the sockets of a folded line one by one.
+
+use crate::model::address::Address;
+use crate::model::process::NoProcess;
+use crate::store::Store;
+use crate::store::alike::key::{AlikePeer, PortRole};
+use crate::store::folding::{FoldOwner, FoldPeer};
+use crate::table::filter::Filter;
+use crate::table::folded::FoldedRow;
+
+/// The filter that shows the sockets of `row` which pass `before`, the filter in force; an error says why there is none.
+pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<String, &'static str> {
+    let mut parts = Vec::new();
+    let before = before.text().trim();
+    if !before.is_empty() {
+        parts.push(format!("({before})"));
+    }
+    let key = &row.key;
+    if let Some(owner) = key.owner {
+        parts.push(owned_by(owner, row)?);
+    }
+    if let Some(unit) = key.unit {
+        parts.push(match store.names().units.get(&unit.get()) {
+            Some(name) => format!("unit={}", quoted(name.as_str()).ok_or(UNQUOTABLE)?),
+            None => format!("cgroup={unit}"),
+        });
+    } else if key.folding == crate::store::folding::Folding::Unit {
+        parts.push("cgroup:?".to_owned());
+    }
+    if let Some(protocol) = key.protocol {
+        parts.push(format!("proto:{}", protocol.name()));
+    }
+    if let Some(peer) = key.peer {
+        parts.extend(at(peer, row)?);
+    }
+    if let Some(state) = key.state {
+        parts.push(format!("state:{}", state.name().to_lowercase().replace('_', "-")));
+    }
+    Ok(parts.join(" "))
+}
+
+const UNQUOTABLE: &str = "this name cannot be written as a filter; tab 2 lists processes";
+
+fn owned_by(owner: FoldOwner, row: &FoldedRow) -> Result<String, &'static str> {
+    let is_queue = matches!(row.peers.only(), Some(AlikePeer::Here { role: PortRole::Queue, .. }));
+    let is_half_open = row.states.only() == Some(crate::model::tcp_state::TcpState::SynRecv);
+    let name = || row.process.as_ref().and_then(|process| quoted(process.name.as_str())).ok_or(UNQUOTABLE);
+    Ok(match owner {
+        // They have no holder yet; whose listener they came in by is said by the port.
+        _ if is_queue => "owner:unaccepted".to_owned(),
+        _ if is_half_open => "state:syn-recv".to_owned(),
+        FoldOwner::Program(_) => format!("owner:live program={}", name()?),
+        FoldOwner::Remembered(_) => format!("owner:remembered program={}", name()?),
+        FoldOwner::Process(id) => format!("owner:live pid:{} program={}", id.pid, name()?),
+        FoldOwner::Nobody(why) => match why {
+            NoProcess::Unaccepted => "owner:unaccepted",
+            NoProcess::Hidden => "owner:hidden",
+            NoProcess::Vanished => "owner:vanished",
+            NoProcess::None => "owner:none",
+        }
+        .to_owned(),
+    })
+}
+
+/// In the quotes that it does not contain.
+fn quoted(name: &str) -> Option<String> {
+    let quote = ['"', '\''].into_iter().find(|quote| !name.contains(*quote))?;
+    Some(format!("{quote}{name}{quote}"))
+}
+
+fn at(peer: FoldPeer, row: &FoldedRow) -> Result<Option<String>, &'static str> {
+    Ok(Some(match peer {
+        FoldPeer::Of(AlikePeer::Remote { address, port, .. }) => format!("raddr:{} rport:{port}", written(address)),
+        FoldPeer::Of(AlikePeer::Here { port, role }) => match role {
+            PortRole::Listening => format!("lport:{port} state:listen,unconn"),
+            PortRole::Clients => format!("lport:{port} !owner:unaccepted remote:*"),
+            PortRole::Queue => format!("lport:{port} owner:unaccepted"),
+        },
+        FoldPeer::Of(AlikePeer::Nowhere) => "!remote:* !state:listen".to_owned(),
+        FoldPeer::Of(AlikePeer::Others) if row.states.only().is_some() => return Ok(None),
+        FoldPeer::Of(AlikePeer::Others) => return Err("there are too many remotes to be told apart; tab 3 lists them"),
+        FoldPeer::ToPort(port) => format!("rport:{port} listener:? !state:listen"),
+        FoldPeer::AtPort(port) => format!("lport:{port}"),
+    }))
+}
+
+/// As a filter takes it: with the number of its interface, which is always known and needs no quotes.
+fn written(address: Address) -> String {
+    address.zone().map_or_else(|| address.ip().to_string(), |index| format!("{}%{index}", address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::delta::Delta;
+    use crate::model::process::{Holders, Owner};
+    use crate::model::tcp_state::TcpState;
+    use crate::model::testing::{connection, listener, process, source_info, tcp, udp};
+    use crate::store::folding::{FoldKeys, Folding};
+    use crate::table::folded::FoldedLine;
+    use crate::table::folded::view::FoldedView;
+
+    fn store() -> Store {
+        let (nginx, pool) = (process(812, "nginx"), process(4121, "jdbc pool"));
+        let both = [process(812, "nginx"), process(900, "logger")];
+        let at = |cookie: u64, port: u16| tcp(cookie).local(&format!("10.0.0.7:{port}")).remote("10.9.0.1:40000");
+        let left = || Owner::Remembered(Arc::new(Holders::new(vec![process(77, "curl")]).expect("one process")));
+        let sockets = [
+            listener(1, 443).held_by(&both),
+            listener(2, 9090).held_by(&[process(6002, "report-api")]),
+            at(3, 443).held_by(std::slice::from_ref(&nginx)),
+            at(4, 443).held_by(&both),
+            at(5, 9090).owner(Owner::Unaccepted),
+            at(6, 9090).mini(TcpState::SynRecv),
+            tcp(7).remote("10.0.0.20:5432").state(TcpState::CloseWait).held_by(std::slice::from_ref(&pool)),
+            tcp(8).remote("10.0.0.20:5432").held_by(&[pool]),
+            tcp(9).mini(TcpState::TimeWait).owner(left()),
+            tcp(10).mini(TcpState::TimeWait),
+            tcp(11).held_by(&[process(900, "logger")]),
+            udp(12, 53).held_by(&[process(611, "resolve")]),
+            tcp(13).remote("[fe80::2]:22").local("[fe80::1]:50000").owner(Owner::Hidden),
+        ];
+        let mut store = Store::new(source_info());
+        let added = sockets.into_iter().map(|socket| connection(socket, 0)).collect();
+        store.apply(Delta { added, ..Delta::default() });
+        store
+    }
+
+    #[test]
+    fn the_filter_of_a_line_shows_what_it_adds_up_and_nothing_else() {
+        let store = store();
+        for folding in [Folding::Cause, Folding::Process, Folding::Unit, Folding::Remote, Folding::Port] {
+            let (mut view, keys) = (FoldedView::new(), FoldKeys::new(folding, &store));
+            view.fold_by(folding);
+            view.refresh(&store);
+            assert_eq!(view.sockets(), 13, "{folding:?}");
+            for line in 0..view.len() {
+                let line = view.line(line, &store).expect("it is there");
+                let FoldedLine::Row(row) = &line else { panic!("nothing is unfolded") };
+                let text = within(row, &Filter::default(), &store).expect("there is one");
+                let filter = Filter::parse(&text).expect(&text);
+                let rows = store.rows();
+                let shown: Vec<_> =
+                    rows.iter().filter(|(_, row)| filter.matches(row, &store)).map(|(at, _)| at).collect();
+                let set = |at| rows.alike().set_of(at).and_then(|set| rows.alike().get(set)).expect("live");
+                let expected: Vec<_> =
+                    rows.iter().map(|(at, _)| at).filter(|at| keys.of(set(*at)) == row.key).collect();
+                assert_eq!(shown, expected, "{folding:?} {text}");
+            }
+        }
+    }
+}
