@@ -139,7 +139,7 @@ impl Panel for ConnectionsPanel {
     fn title(&self, context: &PanelContext<'_>) -> String {
         let all = units::count(u64::from(context.store.rows().counts().total()));
         if self.is_folded() {
-            return self.folded.title(&all);
+            return self.folded.title(&all, context.config.size.0);
         }
         let filter = self.view.filter();
         let sorting = if self.view.is_arranging() { " · sorting…" } else { "" };

@@ -25,6 +25,8 @@ use crate::table::units;
 
 /// Cells left of the first column: the mark of the line, the sign that it can be unfolded, and a gap.
 const MARGIN_LEFT: u16 = 3;
+/// On a narrower screen the names of the tabs need the room of the title's words.
+const WORDED_TITLE_WIDTH_MIN: u16 = 100;
 /// Cells that unfold a line when they are clicked.
 const SIGN_WIDTH: u16 = 3;
 
@@ -186,7 +188,7 @@ impl FoldedPanel {
     }
 
     /// How many lines of how many sockets, which filter.
-    pub(super) fn title(&self, all: &str) -> String {
+    pub(super) fn title(&self, all: &str, width: u16) -> String {
         let what = match self.view.folding() {
             Folding::Cause => "cause",
             Folding::Process => "process",
@@ -196,6 +198,9 @@ impl FoldedPanel {
         };
         let rows = units::counted(self.view.rows() as u64, what);
         let filter = self.view.filter().text().trim();
+        if filter.is_empty() && width < WORDED_TITLE_WIDTH_MIN {
+            return format!("{} / {all}", units::count(self.view.rows() as u64));
+        }
         if filter.is_empty() {
             return format!("{rows} · {all}");
         }
