@@ -221,9 +221,9 @@ fn a_server_that_never_answers_holds_up_neither_the_screen_nor_its_end() {
     wait(&mut session, "another name is there", |text| text.contains(&name(3, 4)));
     session.keys("/\x15raddr:8.8.3.4\r");
     wait(&mut session, "only that row is there", |text| !text.contains(peers::SILENT) && text.contains("8.8.3.4:443"));
-    session.keys("\r");
+    session.keys("\r\r");
     session.wait_for_text("reverse DNS");
-    session.keys("qq");
+    session.keys("qqq");
     assert_eq!(session.wait().code(), Some(0));
     session.assert_restored();
     let list = run(&["list", "--dns", &format!("raddr:{}", peers::SILENT)]);

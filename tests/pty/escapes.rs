@@ -71,7 +71,8 @@ fn the_checker_finds_what_it_is_there_for() {
 fn no_view_lets_an_escape_through() {
     let server = evil_server();
     let filter = format!("lport:{}", server.port);
-    let mut session = Session::conntop(&[&filter], 120, 40);
+    // Wide enough for the name beside the columns that only the trace fills.
+    let mut session = Session::conntop(&[&filter], 140, 40);
     session.wait_for_text("PWNED");
     // Every tab, the detail view, the kill dialog, a filter on the name, the help; and whether the name is on the screen then.
     for (keys, shows_name) in [

@@ -62,7 +62,7 @@ fn what_is_alike_is_one_line_and_the_leak_stands_first() {
     let app = leaking();
     assert!(app.panels.connections.is_folded());
     assert_eq!(lines(&app), ["jdbc-pool 10.0.0.20:5432 30", "nginx :443 clients 5", "nginx :443 1"]);
-    assert!(app.title().contains("3 causes · 36"), "{}", app.title());
+    assert!(app.title().contains("3 / 36"), "{}", app.title());
 }
 
 #[test]
