@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::Command;
+use std::time::Duration;
 
 use conntop::model::coverage::Coverage;
 use conntop::model::endpoint::{Family, Protocol};
@@ -94,6 +95,17 @@ struct MoreSockets {
     _bound: Vec<OwnedFd>,
 }
 
+/// Connects, once there is a route: that of a link-local address comes a moment after the address (`addrconf_dad_work`).
+fn connect(address: SocketAddr) -> TcpStream {
+    for _ in 0..100 {
+        match TcpStream::connect(address) {
+            Ok(stream) => return stream,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+    panic!("no route to {address}")
+}
+
 impl MoreSockets {
     fn make() -> Self {
         let added = Command::new("ip").args(["addr", "add", "fe80::1/64", "dev", "lo", "nodad"]).status();
@@ -107,10 +119,7 @@ impl MoreSockets {
         let streams = [mapped, SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9_300)), link_local(9_301)]
             .into_iter()
             .zip([0, 0, 1])
-            .map(|(address, nth)| {
-                let client = TcpStream::connect(address).expect("loopback");
-                (client, listeners[nth].accept().expect("a connection").0)
-            })
+            .map(|(address, nth)| (connect(address), listeners[nth].accept().expect("a connection").0))
             .collect();
         let udp: Vec<_> = ["127.0.0.1:9310", "[::1]:9311", "[::]:9312"]
             .iter()
