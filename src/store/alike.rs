@@ -3,7 +3,7 @@
 //!
 //! Sums are kept as rows come, change and go, so that no sample is added up anew. Beside the sums a row costs four bytes
 //! here: the number of the set that it is in. Which set that is, is decided when all rows of a delta are in
-//! ([`alike_keys`](crate::store::alike_keys)), because it depends on who listens. The oldest of a set is searched again only
+//! (`alike_keys`), because it depends on who listens. The oldest of a set is searched again only
 //! when somebody asks and the one that was known has left.
 
 pub mod history;
