@@ -23,6 +23,7 @@ pub mod outcome;
 pub mod pair_table;
 pub mod process;
 pub mod query;
+pub mod quoting;
 pub mod reach;
 pub mod recent;
 pub mod route;

@@ -12,6 +12,7 @@ use crate::app::notice::NoticeLevel;
 use crate::app::panels::{OpenTarget, log};
 use crate::app::selection::Selected;
 use crate::model::address_text::{local_end, remote_end};
+use crate::model::quoting::shell_word;
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::groups::{Group, GroupKey};
@@ -115,7 +116,7 @@ impl App {
     /// The command that lists what Enter shows of the selected row.
     fn list_command(&self) -> Option<MenuLine> {
         match self.panel().open(&self.panel_context()) {
-            OpenTarget::Filtered(filter) => Some(line("conntop", format!("conntop list {}", quoted(&filter)))),
+            OpenTarget::Filtered(filter) => Some(line("conntop", format!("conntop list {}", shell_word(&filter)))),
             OpenTarget::Nothing | OpenTarget::Details(_) | OpenTarget::Refused(_) => None,
         }
     }
@@ -123,11 +124,6 @@ impl App {
 
 fn line(label: &str, about: String) -> MenuLine {
     MenuLine { label: label.to_owned(), about }
-}
-
-/// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The cells of the columns that are shown by default, blank ones left out.
@@ -142,15 +138,4 @@ fn json<R>(columns: &'static [Column<R>], row: &R, store: &Store) -> String {
     let value = |column: &Column<R>| serde_json::to_value((column.value)(row, store)).unwrap_or(Json::Null);
     let fields = columns.iter().filter(|column| column.in_json);
     Json::Object(fields.map(|column| (column.json.to_owned(), value(column))).collect::<Map<_, _>>()).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_is_one_word_for_a_shell() {
-        assert_eq!(quoted("state:close-wait rport:5432"), "'state:close-wait rport:5432'");
-        assert_eq!(quoted("process:'; reboot"), r"'process:'\''; reboot'");
-    }
 }

@@ -11,6 +11,7 @@ use crate::diagnosis::group::SocketGroup;
 use crate::model::address::{Address, Destination};
 use crate::model::address_text::AddressText;
 use crate::model::delta::Since;
+use crate::model::quoting::filter_word;
 use crate::model::units;
 use crate::store::listeners::ListenAddress;
 
@@ -181,11 +182,10 @@ fn push_owners(text: &mut String, group: &SocketGroup) {
 
 /// By name, which stays right while pids come and go; by pids where the name cannot be written in quotes.
 fn push_program(text: &mut String, group: &SocketGroup, program: &str) {
-    let quote = ['"', '\''].into_iter().find(|quote| !program.contains(*quote));
     let is_plain = program.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '-' | '_' | '.'));
-    match quote {
+    match filter_word(program) {
         _ if is_plain => push(text, format_args!("process={program}")),
-        Some(quote) => push(text, format_args!("process={quote}{program}{quote}")),
+        Some(quoted) => push(text, format_args!("process={quoted}")),
         None => {
             let pids: Vec<String> = group.processes.all().map(|one| one.process.id.pid.to_string()).collect();
             push(text, format_args!("pid:{}", pids.join(",")));

@@ -44,6 +44,11 @@ impl Address {
     pub const fn zone(self) -> Option<NonZeroU32> {
         self.zone
     }
+
+    /// As a filter takes it: with the number of its interface, which is always known and needs no quotes.
+    pub fn filter_text(self) -> String {
+        self.zone.map_or_else(|| self.ip.to_string(), |index| format!("{}%{index}", self.ip))
+    }
 }
 
 /// Whether `ip` belongs to one link, so that it takes an interface to mean one place (RFC 4007): `fe80::/10`, and the

@@ -146,16 +146,28 @@ pub enum NoProcess {
     None,
 }
 
+impl NoProcess {
+    /// The name of the case in JSON (`owner`) and filters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unaccepted => "unaccepted",
+            Self::Hidden => "hidden",
+            Self::Vanished => "vanished",
+            Self::None => "none",
+        }
+    }
+}
+
 impl Owner {
     /// The name of the case in JSON (`owner`) and filters.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Live(_) => "live",
             Self::Remembered(_) => "remembered",
-            Self::Unaccepted => "unaccepted",
-            Self::Hidden | Self::Unseen => "hidden",
-            Self::Vanished => "vanished",
-            Self::None => "none",
+            Self::Unaccepted => NoProcess::Unaccepted.label(),
+            Self::Hidden | Self::Unseen => NoProcess::Hidden.label(),
+            Self::Vanished => NoProcess::Vanished.label(),
+            Self::None => NoProcess::None.label(),
         }
     }
 

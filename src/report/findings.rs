@@ -2,6 +2,7 @@
 
 use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Evidence, Finding, Measure};
+use crate::model::quoting::shell_word;
 use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::report::format::socket::SocketObject;
@@ -74,7 +75,7 @@ pub fn lines(finding: &Finding, now: Timestamp, with_advice: bool) -> Vec<(&'sta
         lines.push(("do", "as above".to_owned()));
     }
     if !finding.filter.is_empty() {
-        lines.push(("see them", format!("conntop list {}", quoted(&finding.filter))));
+        lines.push(("see them", format!("conntop list {}", shell_word(&finding.filter))));
     }
     lines.push(("explain", finding.explain_command()));
     lines
@@ -92,11 +93,6 @@ fn in_words(one: &Evidence) -> String {
         Measure::Bytes(bytes) => format!("{label} {}", units::bytes(*bytes)),
         Measure::Words(words) => format!("{label} {words}"),
     }
-}
-
-/// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

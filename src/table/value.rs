@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::model::address_text::AddressText;
 use crate::model::delta::AgeBasis;
 use crate::model::endpoint::Endpoint;
-use crate::model::process::{Holders, Names, Owner};
+use crate::model::process::{Holders, Names, NoProcess, Owner};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::table::order::Order;
@@ -278,13 +278,21 @@ fn user_text(name: Option<&str>, uid: u32) -> Cow<'_, str> {
     name.map_or_else(|| Cow::Owned(uid.to_string()), Cow::Borrowed)
 }
 
+/// Why no process is known, in the fewest words.
+pub(super) const fn short_reason(why: NoProcess) -> &'static str {
+    match why {
+        NoProcess::Unaccepted => "in queue",
+        NoProcess::Hidden => "hidden",
+        NoProcess::Vanished => "not found",
+        NoProcess::None => "no process",
+    }
+}
+
 /// The short form of why no process is known.
 const fn short_owner(owner: &Owner) -> Option<&'static str> {
-    match owner {
-        Owner::Unaccepted => Some("in queue"),
-        Owner::Hidden | Owner::Unseen => Some("hidden"),
-        Owner::Vanished => Some("not found"),
-        Owner::Live(_) | Owner::Remembered(_) | Owner::None => None,
+    match owner.no_process() {
+        None | Some(NoProcess::None) => None,
+        Some(why) => Some(short_reason(why)),
     }
 }
 

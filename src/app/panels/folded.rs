@@ -161,9 +161,7 @@ impl FoldedPanel {
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
         self.columns.hide(if self.view.folding() == Folding::Unit { &[] } else { &[UNIT] });
-        let first = self.cursor.offset();
-        let shown: Vec<_> =
-            (first..self.view.len()).take(height).filter_map(|line| self.view.line(line, store)).collect();
+        let shown: Vec<_> = self.window(store, height).map(|(_, line)| line).collect();
         self.columns.measure(shown.iter(), store);
     }
 

@@ -16,7 +16,7 @@ use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind};
 use crate::table::folded::{FoldedLine, FoldedRow, peer_text};
 use crate::table::order::Order;
 use crate::table::units;
-use crate::table::value::Value;
+use crate::table::value::{Value, short_reason};
 
 /// The column by which the table is sorted at first: worst first.
 pub const WHY: &str = "why";
@@ -58,7 +58,7 @@ pub static FOLDED: &[Column<FoldedLine>] = &[
     Column::new("txrate", "TX/s", ValueKind::Rate, |line, _| rate(line, |row| row.sums.sent_per_second, |row| Some(row.connection.rates()?.sent)))
         .width(5, 6).rank(14).about("Payload sent per second, in bytes per second."),
     Column { first_order: Order::Descending, ..Column::new(WHY, "WHY", ValueKind::Text, why)
-        .width(12, 32).rank(0).about("Why it is here: what is wrong, else what is notable; sorted by it, the worst stand first.") },
+        .width(12, 48).rank(0).about("Why it is here: what is wrong, else what is notable; sorted by it, the worst stand first.") },
 ];
 
 const fn row(line: &FoldedLine) -> Option<&FoldedRow> {
@@ -92,20 +92,10 @@ fn program(row: &FoldedRow) -> String {
         return format!("{} programs", units::count(u64::from(row.programs)));
     }
     match (&row.process, row.key.owner) {
-        (_, Some(FoldOwner::Nobody(why))) => nobody(why).to_owned(),
+        (_, Some(FoldOwner::Nobody(why))) => short_reason(why).to_owned(),
         (Some(process), _) if row.is_remembered => format!("was {}", process.name),
         (Some(process), _) => process.name.to_string(),
-        (None, _) => nobody(row.nobody.unwrap_or(NoProcess::None)).to_owned(),
-    }
-}
-
-/// Why no process is known.
-const fn nobody(why: NoProcess) -> &'static str {
-    match why {
-        NoProcess::Unaccepted => "not accepted",
-        NoProcess::Hidden => "hidden",
-        NoProcess::Vanished => "not seen",
-        NoProcess::None => "no process",
+        (None, _) => short_reason(row.nobody.unwrap_or(NoProcess::None)).to_owned(),
     }
 }
 

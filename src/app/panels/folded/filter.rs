@@ -1,7 +1,6 @@
 //! The filter that shows the sockets of a folded line one by one.
 
-use crate::model::address::Address;
-use crate::model::process::NoProcess;
+use crate::model::quoting::filter_word;
 use crate::store::Store;
 use crate::store::alike::key::{AlikePeer, PortRole};
 use crate::store::folding::{FoldOwner, FoldPeer};
@@ -21,7 +20,7 @@ pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<
     }
     if let Some(unit) = key.unit {
         parts.push(match store.names().units.get(&unit.get()) {
-            Some(name) => format!("unit={}", quoted(name.as_str()).ok_or(UNQUOTABLE)?),
+            Some(name) => format!("unit={}", filter_word(name.as_str()).ok_or(UNQUOTABLE)?),
             None => format!("cgroup={unit}"),
         });
     } else if key.folding == crate::store::folding::Folding::Unit {
@@ -44,7 +43,7 @@ const UNQUOTABLE: &str = "this name cannot be written as a filter; tab 2 lists p
 fn owned_by(owner: FoldOwner, row: &FoldedRow) -> Result<String, &'static str> {
     let is_queue = matches!(row.peers.only(), Some(AlikePeer::Here { role: PortRole::Queue, .. }));
     let is_half_open = row.states.only() == Some(crate::model::tcp_state::TcpState::SynRecv);
-    let name = || row.process.as_ref().and_then(|process| quoted(process.name.as_str())).ok_or(UNQUOTABLE);
+    let name = || row.process.as_ref().and_then(|process| filter_word(process.name.as_str())).ok_or(UNQUOTABLE);
     Ok(match owner {
         // They have no holder yet; whose listener they came in by is said by the port.
         _ if is_queue => "owner:unaccepted".to_owned(),
@@ -52,25 +51,15 @@ fn owned_by(owner: FoldOwner, row: &FoldedRow) -> Result<String, &'static str> {
         FoldOwner::Program(_) => format!("owner:live program={}", name()?),
         FoldOwner::Remembered(_) => format!("owner:remembered program={}", name()?),
         FoldOwner::Process(id) => format!("owner:live pid:{} program={}", id.pid, name()?),
-        FoldOwner::Nobody(why) => match why {
-            NoProcess::Unaccepted => "owner:unaccepted",
-            NoProcess::Hidden => "owner:hidden",
-            NoProcess::Vanished => "owner:vanished",
-            NoProcess::None => "owner:none",
-        }
-        .to_owned(),
+        FoldOwner::Nobody(why) => format!("owner:{}", why.label()),
     })
-}
-
-/// In the quotes that it does not contain.
-fn quoted(name: &str) -> Option<String> {
-    let quote = ['"', '\''].into_iter().find(|quote| !name.contains(*quote))?;
-    Some(format!("{quote}{name}{quote}"))
 }
 
 fn at(peer: FoldPeer, row: &FoldedRow) -> Result<Option<String>, &'static str> {
     Ok(Some(match peer {
-        FoldPeer::Of(AlikePeer::Remote { address, port, .. }) => format!("raddr:{} rport:{port}", written(address)),
+        FoldPeer::Of(AlikePeer::Remote { address, port, .. }) => {
+            format!("raddr:{} rport:{port}", address.filter_text())
+        }
         FoldPeer::Of(AlikePeer::Here { port, role }) => match role {
             PortRole::Listening => format!("lport:{port} state:listen,unconn"),
             PortRole::Clients => format!("lport:{port} !owner:unaccepted remote:*"),
@@ -82,11 +71,6 @@ fn at(peer: FoldPeer, row: &FoldedRow) -> Result<Option<String>, &'static str> {
         FoldPeer::ToPort(port) => format!("rport:{port} listener:? !state:listen"),
         FoldPeer::AtPort(port) => format!("lport:{port}"),
     }))
-}
-
-/// As a filter takes it: with the number of its interface, which is always known and needs no quotes.
-fn written(address: Address) -> String {
-    address.zone().map_or_else(|| address.ip().to_string(), |index| format!("{}%{index}", address.ip()))
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::model::address::Address;
-use crate::model::process::NoProcess;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
 use crate::store::listeners::ListenAddress;
@@ -36,18 +34,13 @@ pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
 fn of(key: GroupKey, store: &Store) -> String {
     match key {
         GroupKey::Process(id) => format!("pid:{}", id.pid),
-        GroupKey::NoProcess(why) => match why {
-            NoProcess::Unaccepted => "owner:unaccepted".to_owned(),
-            NoProcess::Hidden => "owner:hidden".to_owned(),
-            NoProcess::Vanished => "owner:vanished".to_owned(),
-            NoProcess::None => "owner:none".to_owned(),
-        },
+        GroupKey::NoProcess(why) => format!("owner:{}", why.label()),
         GroupKey::Remote { protocol, address, port, .. } => match port {
-            Some(port) => format!("proto:{} raddr:{} rport:{port}", protocol.name(), written(address)),
-            None => format!("proto:{} raddr:{}", protocol.name(), written(address)),
+            Some(port) => format!("proto:{} raddr:{} rport:{port}", protocol.name(), address.filter_text()),
+            None => format!("proto:{} raddr:{}", protocol.name(), address.filter_text()),
         },
         GroupKey::PortPool(PortPool { source, to, .. }) => {
-            format!("proto:tcp laddr:{} raddr:{} rport:{}", written(source), written(to.address), to.port)
+            format!("proto:tcp laddr:{} raddr:{} rport:{}", source.filter_text(), to.address.filter_text(), to.port)
         }
         GroupKey::Listener { place, id } => {
             let row = store.rows().find(id).and_then(|index| store.rows().get(index));
@@ -60,18 +53,13 @@ fn of(key: GroupKey, store: &Store) -> String {
     }
 }
 
-/// As a filter takes it: with the number of its interface, which is always known and needs no quotes.
-fn written(address: Address) -> String {
-    address.zone().map_or_else(|| address.ip().to_string(), |index| format!("{}%{index}", address.ip()))
-}
-
 /// What comes in at `place`, and not at another place with the same port.
 fn filter_of_place(place: ListenAddress, store: &Store) -> String {
     let ListenAddress { protocol, local, netns, .. } = place;
     let mut filter = format!("proto:{} lport:{}", protocol.name(), local.port);
     // Writing to a string does not fail.
     if !local.addr.is_unspecified() {
-        let _ = write!(filter, " laddr:{}", written(place.destination().address));
+        let _ = write!(filter, " laddr:{}", place.destination().address.filter_text());
         return filter;
     }
     // What a listener takes is bound to its interface, too.
