@@ -183,7 +183,7 @@ mod tests {
         let settings = settings.expect("valid");
         assert_eq!(
             (settings.shared.interval, settings.shared.all_namespaces, settings.mouse),
-            (Duration::from_secs(2), true, false)
+            (Duration::from_secs(2), true, Some(false))
         );
         assert_eq!(settings.shared.thresholds.close_wait_age, Duration::from_millis(500));
         assert!(settings.trace && !settings.shared.bell);

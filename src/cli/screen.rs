@@ -37,7 +37,7 @@ pub(in crate::cli) fn show(
     let options = ScreenOptions {
         filter: text,
         settings: settings.shared.clone(),
-        mouse: settings.mouse,
+        mouse: settings.mouse.unwrap_or_else(|| !terminal::is_gnu_screen()),
         themes,
         remarks: settings.remark.iter().cloned().chain(wrong).collect(),
     };

@@ -32,7 +32,7 @@ pub(super) struct SettingOptions {
     /// Never send a signal, never close a socket
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     read_only: Option<bool>,
-    /// Leave the mouse to the terminal
+    /// Leave the mouse to the terminal; this is the default in GNU screen, which holds Esc back as long as a program has the mouse
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     #[serde(rename = "mouse", deserialize_with = "inverted")]
     no_mouse: Option<bool>,
@@ -103,8 +103,8 @@ pub(super) struct Settings {
     pub(super) shared: SharedSettings,
     /// Whether to draw with ASCII only.
     pub(super) ascii: bool,
-    /// Whether the screen uses the mouse.
-    pub(super) mouse: bool,
+    /// Whether the screen uses the mouse, where somebody has said it.
+    pub(super) mouse: Option<bool>,
     /// When to use colours.
     pub(super) color: Color,
     /// How the screen is coloured, where it is.
@@ -117,6 +117,12 @@ pub(super) struct Settings {
     pub(super) by_name: AskedByName,
     /// Which sockets the command asks for, and what of them.
     pub(super) query: SocketQuery,
+}
+
+/// Whether the screen uses the mouse, where somebody has said it. The file's `mouse = true` is the default and leaves the
+/// choice to the terminal, as its `ascii = false` does.
+fn uses_mouse(is_off_on_command_line: Option<bool>, is_off: Option<bool>) -> Option<bool> {
+    is_off_on_command_line.or(is_off.filter(|is_off| *is_off)).map(|is_off| !is_off)
 }
 
 impl Settings {
@@ -143,7 +149,7 @@ impl Settings {
                 ignore: given.ignore,
             },
             ascii: only_ascii(command_line.ascii, given.ascii),
-            mouse: !given.no_mouse.unwrap_or(false),
+            mouse: uses_mouse(command_line.no_mouse, given.no_mouse),
             color: given.color.unwrap_or_default(),
             theme: given.theme.unwrap_or_default(),
             trace: !given.no_trace.unwrap_or(false),

@@ -10,6 +10,18 @@ pub(super) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
+/// Whether this is a window of GNU screen. Version 4.9 holds an Esc back until the next key, as Alt with that key, as long as
+/// a program has asked for the mouse (measured; `maptimeout` of screen(1) counts only without it).
+pub(super) fn is_gnu_screen() -> bool {
+    is_gnu_screen_of(&|name| env::var_os(name))
+}
+
+/// Within tmux `TERM` may begin with `screen` too.
+fn is_gnu_screen_of(variable: &impl Fn(&str) -> Option<OsString>) -> bool {
+    variable("TERM").is_some_and(|term| term.to_string_lossy().starts_with("screen"))
+        && variable("TMUX").is_none_or(|value| value.is_empty())
+}
+
 /// How many colours the terminal has, as far as the environment tells.
 pub(super) fn color_depth() -> ColorDepth {
     depth_of(|name| env::var_os(name))
@@ -20,7 +32,7 @@ pub(super) fn color_depth() -> ColorDepth {
 fn depth_of(variable: impl Fn(&str) -> Option<OsString>) -> ColorDepth {
     let text = |name| variable(name).map_or_else(String::new, |value| value.to_string_lossy().into_owned());
     let (term, colors) = (text("TERM"), text("COLORTERM"));
-    let is_screen = term.starts_with("screen") && text("TMUX").is_empty();
+    let is_screen = is_gnu_screen_of(&variable);
     let is_simple = matches!(term.as_str(), "" | "dumb" | "linux" | "ansi") || term.starts_with("vt");
     match colors.as_str() {
         _ if is_simple => ColorDepth::Sixteen,

@@ -94,7 +94,9 @@ fn readme_and_docs_link_to_what_is_there() {
 #[test]
 fn readme_names_what_the_repository_has() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["assets/screen.png", "ARCHITECTURE.md", ".ci/test", ".ci/run", "LICENSE-MIT", "LICENSE-APACHE"] {
+    for file in
+        ["assets/pictures/first-look.svg", "ARCHITECTURE.md", ".ci/test", ".ci/run", "LICENSE-MIT", "LICENSE-APACHE"]
+    {
         assert!(root.join(file).exists(), "{file}");
     }
     let ci = fs::read_to_string(root.join(".ci/run")).expect(".ci/run");

@@ -102,12 +102,12 @@ impl Session {
         self.watch(Duration::from_millis(350));
     }
 
-    /// Gives the terminal a new size. The emulator only grows: what is drawn stays in its top left corner, and it
     /// How many bytes were typed that nobody has read.
     pub fn unread(&self) -> u64 {
         rustix::io::ioctl_fionread(&self.slave).expect("a terminal tells")
     }
 
+    /// Gives the terminal a new size. The emulator only grows: what is drawn stays in its top left corner, and it
     /// has no room to fail in (vt100 panics in sizes near 1).
     pub fn resize(&mut self, columns: u16, rows: u16) {
         resize(self.master.as_ref().expect("the terminal is there"), columns, rows);

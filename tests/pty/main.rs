@@ -14,6 +14,7 @@ mod skip;
 
 mod act;
 mod escapes;
+mod multiplexers;
 mod screen_sessions;
 mod terminal;
 mod themes;
