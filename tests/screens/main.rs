@@ -3,6 +3,7 @@
 
 mod agreement;
 mod colours;
+mod every_tab;
 mod gallery;
 /// The machine of `tests/recorded/healthy_day.rs`.
 #[path = "../recorded/healthy_day"]

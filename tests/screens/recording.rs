@@ -13,7 +13,7 @@ use conntop::tracker::Tracker;
 use crate::typing::{self, press};
 
 /// The app after the whole of `assets/recordings/demo.conntop`, on a terminal of `size`.
-fn after_the_recording(size: (u16, u16)) -> App {
+pub fn after_the_recording(size: (u16, u16)) -> App {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings/demo.conntop");
     let mut replay = Replay::open(&path).expect("the recording is sound");
     let mut app = App::new(Config::new(replay.info().clone(), size));
