@@ -344,9 +344,10 @@ impl FoldedView {
         }
         if !is_worst_first {
             let lines: Vec<_> = self.rows.iter().map(|row| FoldedLine::Row(Box::new(row.clone()))).collect();
-            let value = |at: u32| (FOLDED[column].value)(&lines[at as usize], store);
+            // A value may be made of several others: each is made once, not at every comparison.
+            let values: Vec<_> = lines.iter().map(|line| (FOLDED[column].value)(line, store)).collect();
             // Equal ones stay worst first.
-            order.sort_by(|a, b| value(*a).compare(&value(*b), direction));
+            order.sort_by(|a, b| values[*a as usize].compare(&values[*b as usize], direction));
         }
         if self.folding == Folding::Process && is_worst_first {
             order = in_tree(&mut self.rows, &order);
