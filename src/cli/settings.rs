@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::app::keymap::remap::Keymap;
 use crate::app::settings::SharedSettings;
 use crate::cli::themes::{self, ThemeChoice, ThemeNameError};
-use crate::cli::{Failure, terminal, values};
+use crate::cli::{Failure, output, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
@@ -36,7 +36,7 @@ pub(super) struct SettingOptions {
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     #[serde(rename = "mouse", deserialize_with = "inverted")]
     no_mouse: Option<bool>,
-    /// Draw with ASCII characters only; this is the default where the locale is not UTF-8
+    /// Draw with ASCII characters only; this is the default where the locale is not UTF-8, and on the Linux console, whose fonts have few characters
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     pub(super) ascii: Option<bool>,
     /// When to use colours: auto unless said otherwise
@@ -210,9 +210,11 @@ impl Settings {
     }
 }
 
-/// Whether only ASCII may be written. A no on the command line counts more than the locale, a no in the file does not.
+/// Whether only ASCII may be written. A no on the command line counts more than the locale and the terminal, a no in the
+/// file does not.
 pub(super) fn only_ascii(command_line: Option<bool>, given: Option<bool>) -> bool {
-    command_line.unwrap_or_else(|| given == Some(true) || !terminal::takes_utf8())
+    let is_poor = || !terminal::takes_utf8() || output::is_terminal() && terminal::is_linux_console();
+    command_line.unwrap_or_else(|| given == Some(true) || is_poor())
 }
 
 fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {

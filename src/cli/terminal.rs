@@ -10,6 +10,12 @@ pub(super) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
+/// Whether this is the console of Linux without a window system: its fonts have 256 or 512 characters (setfont(8)), and none of
+/// the ones that are built in has braille, eighths of blocks or triangles in outline.
+pub(super) fn is_linux_console() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "linux")
+}
+
 /// Whether this is a window of GNU screen. Version 4.9 holds an Esc back until the next key, as Alt with that key, as long as
 /// a program has asked for the mouse (measured; `maptimeout` of screen(1) counts only without it).
 pub(super) fn is_gnu_screen() -> bool {

@@ -295,15 +295,21 @@ fn keys_work_in_a_pid_namespace_of_its_own() {
 }
 
 #[test]
-fn a_locale_without_utf_8_is_drawn_in_ascii() {
-    for (locale, is_ascii) in [("C", true), ("C.UTF-8", false)] {
+fn a_locale_without_utf_8_and_the_linux_console_are_drawn_in_ascii() {
+    let utf_8 = "C.UTF-8";
+    for (locale, term, option, is_ascii) in [
+        ("C", "xterm-256color", "--bell=false", true),
+        (utf_8, "xterm-256color", "--bell=false", false),
+        (utf_8, "linux", "--bell=false", true),
+        (utf_8, "linux", "--ascii=false", false),
+    ] {
         let mut command = conntop();
-        command.env("LC_ALL", locale);
+        command.env("LC_ALL", locale).env("TERM", term).arg(option);
         let mut session = Session::start(&command, Control::Controlling, (80, 24));
         session.wait_for_text("LISTEN");
         session.keys("q");
         session.wait();
-        assert_eq!(session.bytes().is_ascii(), is_ascii, "{locale}");
+        assert_eq!(session.bytes().is_ascii(), is_ascii, "{locale} {term} {option}");
     }
 }
 
