@@ -20,7 +20,9 @@ use std::vec::IntoIter;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, AsOf, Connection, Delta, EventSource, ObservedSocket, Removed, Since, Transition};
+use crate::model::delta::{
+    AgeBasis, AsOf, Connection, Delta, EventSource, ObservedSocket, Removed, Since, Traffic, Transition,
+};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::{Ended, EventSourceStatus, Loss};
 use crate::model::memory::TableSize;
@@ -69,6 +71,8 @@ pub struct Tracker {
     ends: EndEvents,
     traced: TracedConnections,
     unhashed: UnlistedSockets,
+    /// Whether the source counts bytes: some socket has had a rate.
+    has_rates: bool,
 }
 
 /// The samples so far.
@@ -262,7 +266,21 @@ impl Tracker {
         self.directory.finish();
         self.reconcile(&round, others_at, &mut delta);
         self.tell(snapshot, &gone, &round, &mut delta);
+        delta.traffic = self.traffic(&round, &delta);
         delta
+    }
+
+    /// What the connections of a sample moved. Each that moved a byte is among those that have changed.
+    fn traffic(&mut self, round: &SampleContext, delta: &Delta) -> Option<Traffic> {
+        let mut sum = Traffic::default();
+        for connection in delta.changed.iter().filter(|connection| !connection.socket.is_subflow) {
+            let Some(rates) = connection.rates() else { continue };
+            self.has_rates = true;
+            let Traffic { received, sent } = rates.whole();
+            sum = Traffic { received: sum.received.saturating_add(received), sent: sum.sent.saturating_add(sent) };
+        }
+        let is_whole = !round.first && round.scope.is_all();
+        (is_whole && self.has_rates).then_some(sum)
     }
 
     /// Sockets that no table lists any more, and that a process still holds: they are what they were, in `CLOSE`.

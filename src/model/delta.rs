@@ -81,6 +81,23 @@ pub struct Rates {
     pub sent: f32,
 }
 
+impl Rates {
+    /// The same in whole bytes, so that what is taken from a sum is what was added to it; no rate is negative.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn whole(self) -> Traffic {
+        Traffic { received: self.received.round() as u64, sent: self.sent.round() as u64 }
+    }
+}
+
+/// Payload of several sockets per second: the sum of their [`Rates`] in whole bytes, which the sums of the tables are, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Received, in bytes per second.
+    pub received: u64,
+    /// Sent, in bytes per second.
+    pub sent: u64,
+}
+
 /// A tracked socket: what the tables show.
 ///
 /// Cheap to copy: what is known of the socket exists once, shared by the tracker and the store. Its fields are read as
@@ -377,6 +394,11 @@ pub struct Delta {
     pub descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
     /// Details of visible connections.
     pub details: Vec<(SocketId, TcpDetail)>,
+    /// What all connections of the sample moved since the one before, subflows aside, whose bytes their MPTCP connection counts
+    /// as well. `None` where that is not known: in a first or a partial sample, and where the source counts no bytes.
+    pub traffic: Option<Traffic>,
+    /// Another sample follows at once: nothing of this one needs to be on the screen.
+    pub is_overtaken: bool,
     /// How often samples come.
     pub sample_intervals: SampleIntervals,
     /// Of which moment that is which this sample did not list.

@@ -70,6 +70,15 @@ pub fn rate(bytes_per_second: f64) -> String {
     bytes(bytes_per_second.max(0.0) as u64)
 }
 
+/// Bytes per second with their unit: `0 B/s`, `9,999 B/s`, `12.1 kB/s`.
+pub fn bytes_per_second(rate: u64) -> String {
+    let text = bytes(rate);
+    match text.strip_suffix(|unit: char| unit.is_ascii_alphabetic()) {
+        Some(number) => format!("{number} {}B/s", &text[number.len()..]),
+        None => format!("{text} B/s"),
+    }
+}
+
 /// Events per second in at most 5 cells: `0`, `<0.1`, `0.4`, `12`, `1,204`, `12.1k`.
 #[expect(
     clippy::cast_possible_truncation,

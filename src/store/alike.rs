@@ -17,7 +17,7 @@ use std::time::Duration;
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use crate::model::delta::{Connection, Since};
+use crate::model::delta::{Connection, Since, Traffic};
 use crate::model::endpoint::Protocol;
 use crate::model::memory::TableSize;
 use crate::model::process::Process;
@@ -85,7 +85,8 @@ impl AlikeSums {
             (sums.receive_queue_bytes, sums.send_queue_bytes) = (receive, send);
         }
         if let Some(rates) = connection.rates() {
-            (sums.received_per_second, sums.sent_per_second) = (whole(rates.received), whole(rates.sent));
+            let Traffic { received, sent } = rates.whole();
+            (sums.received_per_second, sums.sent_per_second) = (received, sent);
             sums.with_rates = 1;
         }
         if let Some(place) = socket.verdict().and_then(|verdict| VERDICTS.iter().position(|other| *other == verdict)) {
@@ -128,12 +129,6 @@ impl AlikeSums {
         let most = (0..VERDICTS.len()).rev().max_by_key(|place| self.verdicts[*place])?;
         (self.verdicts[most] > 0).then_some((VERDICTS[most], self.verdicts[most]))
     }
-}
-
-/// Without a fraction; no rate is negative.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
-fn whole(rate: f32) -> u64 {
-    rate.round() as u64
 }
 
 /// The sockets with one [`AlikeKey`].

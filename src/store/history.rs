@@ -1,6 +1,7 @@
-//! Counts per state over time: each second of the last quarter of an hour, each minute of the last day, and which
-//! state followed which in the last minute. All of it in rings of named length.
+//! Counts per state, traffic, and what was opened and closed over time: each second of the last quarter of an hour, each minute
+//! of the last day, and which state followed which in the last minute. All of it in rings of named length.
 
+pub mod flow;
 pub mod minutes;
 pub mod transition_rates;
 pub mod trend;
@@ -8,9 +9,11 @@ pub mod trend;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::delta::Transition;
+use crate::model::delta::{Traffic, Transition};
 use crate::model::memory::TableSize;
+use crate::model::outcome::Outcome;
 use crate::model::time::Timestamp;
+use crate::store::history::flow::{FlowMeasure, FlowRates};
 use crate::store::history::minutes::{Minute, Minutes};
 use crate::store::history::transition_rates::{TransitionRates, TransitionRing};
 use crate::store::socket_counts::SocketCounts;
@@ -35,10 +38,14 @@ pub struct Sample {
     pub opened: u32,
     /// Sockets closed since the sample before, of any protocol.
     pub closed: u32,
+    /// Connections that were reset since the sample before, by either side, as far as the kernel told how they ended.
+    pub reset: u32,
     /// TCP sockets that came into each state (by a transition or newly opened), by `TcpState as usize`.
     pub into: [u32; 13],
     /// TCP sockets that left each state (by a transition or closed), by `TcpState as usize`.
     pub out_of: [u32; 13],
+    /// What moved per second since the sample before.
+    pub flow: FlowRates,
 }
 
 /// Events per second over a span of time.
@@ -50,6 +57,8 @@ pub struct EventRates {
     pub opened: f32,
     /// Sockets closed.
     pub closed: f32,
+    /// Connections that were reset, as far as the kernel told how they ended.
+    pub reset: f32,
     /// TCP sockets that came into each state, by `TcpState as usize`.
     pub into: [f32; 13],
     /// TCP sockets that left each state, by `TcpState as usize`.
@@ -68,6 +77,11 @@ impl History {
     /// The samples of the last [`HISTORY_TIME`], oldest first. They need not be evenly apart: use their times.
     pub fn samples(&self) -> &VecDeque<Sample> {
         &self.samples
+    }
+
+    /// The most sockets that one of the samples showed.
+    pub fn most_sockets(&self) -> u32 {
+        self.samples.iter().map(|sample| sample.counts.total()).max().unwrap_or(0)
     }
 
     /// What it holds.
@@ -101,17 +115,32 @@ impl History {
         Some(sum.per_second(over))
     }
 
-    pub(super) fn push(&mut self, at: Timestamp, counts: SocketCounts, transitions: &[Transition]) {
-        self.minutes.push(at, &counts);
+    /// The last of what moved that is known, and how long ago that was.
+    pub fn latest_flow(&self, measure: FlowMeasure) -> Option<(u64, Duration)> {
+        let newest = self.samples.back()?.at;
+        let known = |sample: &Sample| Some((sample.flow.of_measure(measure)?, newest.since(sample.at)));
+        self.samples.iter().rev().find_map(known)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        at: Timestamp,
+        counts: SocketCounts,
+        transitions: &[Transition],
+        traffic: Option<Traffic>,
+    ) {
         self.transitions.push(at, transitions);
         let mut sample = Sample { at, begun: at, counts, ..Sample::default() };
         for transition in transitions {
             sample.count(transition);
         }
+        let over = self.samples.back().map(|before| at.since(before.at));
+        sample.flow = FlowRates::of(&sample, over, traffic);
+        self.minutes.push(at, &counts, &sample.flow);
         match self.samples.back_mut() {
             Some(newest) if at.since(newest.begun) < TOGETHER => {
                 newest.add(&sample);
-                (newest.at, newest.counts) = (at, counts);
+                (newest.at, newest.counts, newest.flow) = (at, counts, sample.flow);
             }
             _ => {
                 self.samples.reserve_exact(HISTORY_LEN_MAX + 1 - self.samples.len());
@@ -134,6 +163,7 @@ impl Sample {
     fn count(&mut self, transition: &Transition) {
         self.opened += u32::from(transition.is_opening());
         self.closed += u32::from(transition.to.is_none());
+        self.reset += u32::from(matches!(transition.outcome(), Some(Outcome::Reset | Outcome::ResetHere)));
         if transition.protocol.has_tcp_states() && !transition.of_subflow {
             if let Some(from) = transition.from {
                 self.out_of[from as usize] += 1;
@@ -147,6 +177,7 @@ impl Sample {
     fn add(&mut self, other: &Self) {
         self.opened += other.opened;
         self.closed += other.closed;
+        self.reset += other.reset;
         for state in 0..self.into.len() {
             self.into[state] += other.into[state];
             self.out_of[state] += other.out_of[state];
@@ -160,6 +191,7 @@ impl Sample {
             over,
             opened: rate(self.opened),
             closed: rate(self.closed),
+            reset: rate(self.reset),
             into: self.into.map(rate),
             out_of: self.out_of.map(rate),
         }

@@ -200,7 +200,7 @@ impl Store {
             self.log.skip(merged.dropped);
             self.deltas += merged.deltas.saturating_sub(1);
         } else {
-            self.history.push(at, *self.rows.counts(), &transitions);
+            self.history.push(at, *self.rows.counts(), &transitions, delta.traffic);
             self.port_churn.push(at, &transitions, &facts, &self.rows);
             self.counters.push(at, facts.counters.as_ref());
             self.attempt_history.push(at, &transitions, &facts);

@@ -205,7 +205,7 @@ impl MergedDeltas {
     /// Takes in what `delta` has beside its rows.
     fn finish(&mut self, mut delta: Delta, rows: &Rows) {
         let (now, transitions) = (delta.at, std::mem::take(&mut delta.transitions));
-        self.past.history.push(now, self.past.counts, &transitions);
+        self.past.history.push(now, self.past.counts, &transitions, delta.traffic);
         self.past.counters.push(now, delta.facts.counters.as_ref());
         self.past.port_churn.push(now, &transitions, &delta.facts, rows);
         self.past.attempt_history.push(now, &transitions, &delta.facts);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::time::Timestamp;
+use crate::store::history::flow::FlowRates;
 use crate::store::socket_counts::SocketCounts;
 
 /// How many minutes are kept: a day.
@@ -22,6 +23,8 @@ pub struct Minute {
     pub lowest: SocketCounts,
     /// The highest.
     pub highest: SocketCounts,
+    /// The highest that moved.
+    pub flow: FlowRates,
 }
 
 /// The last minutes in which there was a sample.
@@ -35,13 +38,13 @@ impl Minutes {
         &self.ring
     }
 
-    pub(super) fn push(&mut self, at: Timestamp, counts: &SocketCounts) {
+    pub(super) fn push(&mut self, at: Timestamp, counts: &SocketCounts, flow: &FlowRates) {
         let begun = Timestamp(at.0 - at.0 % u64::try_from(MINUTE.as_nanos()).unwrap_or(u64::MAX));
         match self.ring.back_mut() {
-            Some(minute) if minute.begun == begun => minute.add(at, counts),
+            Some(minute) if minute.begun == begun => minute.add(at, counts, flow),
             _ => {
                 self.ring.reserve_exact((MINUTES_LEN_MAX + 1).saturating_sub(self.ring.len()));
-                self.ring.push_back(Minute { begun, until: at, lowest: *counts, highest: *counts });
+                self.ring.push_back(Minute { begun, until: at, lowest: *counts, highest: *counts, flow: *flow });
             }
         }
         let day = MINUTE * u32::try_from(MINUTES_LEN_MAX).unwrap_or(u32::MAX);
@@ -52,8 +55,9 @@ impl Minutes {
 }
 
 impl Minute {
-    fn add(&mut self, at: Timestamp, counts: &SocketCounts) {
+    fn add(&mut self, at: Timestamp, counts: &SocketCounts, flow: &FlowRates) {
         self.until = at;
+        self.flow.keep_highest(flow);
         for (state, count) in counts.tcp.iter().enumerate() {
             self.lowest.tcp[state] = self.lowest.tcp[state].min(*count);
             self.highest.tcp[state] = self.highest.tcp[state].max(*count);

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use crate::model::time::Timestamp;
-use crate::store::history::History;
+use crate::store::history::flow::FlowMeasure;
 use crate::store::history::minutes::Minute;
+use crate::store::history::{History, Sample};
 use crate::store::socket_counts::SocketCounts;
 
 /// How far back a chart goes.
@@ -62,14 +63,30 @@ impl History {
     /// `None` where there was no sample. The parts stand still while time goes by: they begin at multiples of their
     /// length since boot, and the last one is the one that is now.
     pub fn trend(&self, span: ChartSpan, width: usize, pick: impl Fn(&SocketCounts) -> u32) -> Vec<Option<u32>> {
-        self.parts(span, width, u32::max, |minute| pick(&minute.highest), &pick)
+        let count = |counts: &SocketCounts| Some(u64::from(pick(counts)));
+        let parts = self.parts(span, width, u64::max, |minute| count(&minute.highest), |sample| count(&sample.counts));
+        parts.into_iter().map(as_count).collect()
+    }
+
+    /// The same of what moved. Of traffic that one sample could not count nothing is known until the next that could.
+    pub fn flow(&self, span: ChartSpan, width: usize, measure: FlowMeasure) -> Vec<Option<u64>> {
+        let of_minute = |minute: &Minute| minute.flow.of_measure(measure);
+        self.parts(span, width, u64::max, of_minute, |sample| sample.flow.of_measure(measure))
+    }
+
+    /// The shortest span that all of the history fits into, the longest one aside.
+    pub fn shortest_span(&self) -> ChartSpan {
+        let ends = self.samples().front().zip(self.samples().back());
+        let known = ends.map_or(Duration::ZERO, |(oldest, newest)| newest.at.since(oldest.at));
+        if known < ChartSpan::Short.length() { ChartSpan::Short } else { ChartSpan::Middle }
     }
 
     /// The lowest that `pick` takes of the counts that [`trend`](Self::trend) shows, the newest among them; `None` where there
     /// was no sample.
     pub fn lowest(&self, span: ChartSpan, width: usize, pick: impl Fn(&SocketCounts) -> u32) -> Option<u32> {
-        let lowest = self.parts(span, width, u32::min, |minute| pick(&minute.lowest), &pick);
-        lowest.into_iter().flatten().min()
+        let count = |counts: &SocketCounts| Some(u64::from(pick(counts)));
+        let lowest = self.parts(span, width, u64::min, |minute| count(&minute.lowest), |sample| count(&sample.counts));
+        lowest.into_iter().filter_map(as_count).min()
     }
 
     /// What `of_minute` takes of minutes, or `of_sample` of samples, in `width` equal parts of the last `span`. Of several in
@@ -78,10 +95,10 @@ impl History {
         &self,
         span: ChartSpan,
         width: usize,
-        keep: fn(u32, u32) -> u32,
-        of_minute: impl Fn(&Minute) -> u32,
-        of_sample: impl Fn(&SocketCounts) -> u32,
-    ) -> Vec<Option<u32>> {
+        keep: fn(u64, u64) -> u64,
+        of_minute: impl Fn(&Minute) -> Option<u64>,
+        of_sample: impl Fn(&Sample) -> Option<u64>,
+    ) -> Vec<Option<u64>> {
         let Some(newest) = self.samples().back() else { return vec![None; width] };
         let mut parts = Parts::new(newest.at, span.length(), width, keep);
         if span == ChartSpan::Long {
@@ -95,7 +112,7 @@ impl History {
         }
         let hold = self.hold();
         for sample in self.samples() {
-            parts.put(sample.at, of_sample(&sample.counts), hold);
+            parts.put(sample.at, of_sample(sample), hold);
         }
         parts.found
     }
@@ -108,26 +125,31 @@ impl History {
     }
 }
 
+/// No count is higher than a `u32`.
+fn as_count(value: Option<u64>) -> Option<u32> {
+    value.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 struct Parts {
-    found: Vec<Option<u32>>,
+    found: Vec<Option<u64>>,
     /// The length of a part, in nanoseconds.
     length: u64,
     /// The number of the last part, counted since boot.
     last: u64,
-    before: Option<(Timestamp, u32)>,
+    before: Option<(Timestamp, Option<u64>)>,
     /// Which of two values in one part is kept.
-    keep: fn(u32, u32) -> u32,
+    keep: fn(u64, u64) -> u64,
 }
 
 impl Parts {
-    fn new(newest: Timestamp, span: Duration, width: usize, keep: fn(u32, u32) -> u32) -> Self {
+    fn new(newest: Timestamp, span: Duration, width: usize, keep: fn(u64, u64) -> u64) -> Self {
         let parts = u64::try_from(width.max(1)).unwrap_or(1);
         let length = (u64::try_from(span.as_nanos()).unwrap_or(u64::MAX) / parts).max(1);
         Self { found: vec![None; width], length, last: newest.0 / length, before: None, keep }
     }
 
     /// Puts the next value, and before it the last one as far as that holds.
-    fn put(&mut self, at: Timestamp, value: u32, hold: Duration) {
+    fn put(&mut self, at: Timestamp, value: Option<u64>, hold: Duration) {
         let place = at.0 / self.length;
         if let Some((earlier, value)) = self.before.replace((at, value))
             && at.since(earlier) <= hold
@@ -139,8 +161,8 @@ impl Parts {
         self.keep(place, value);
     }
 
-    fn keep(&mut self, place: u64, value: u32) {
-        let keep = self.keep;
+    fn keep(&mut self, place: u64, value: Option<u64>) {
+        let (keep, Some(value)) = (self.keep, value) else { return };
         let from_end = self.last.checked_sub(place).and_then(|parts| usize::try_from(parts).ok());
         if let Some(part) = from_end.and_then(|parts| self.found.iter_mut().nth_back(parts)) {
             *part = Some(part.map_or(value, |known| keep(known, value)));

@@ -12,6 +12,7 @@ use crate::store::alike::history::{TREND_SLOTS, Trend};
 use crate::store::alike::key::AlikePeer;
 use crate::store::folding::{FoldOwner, FoldPeer, Folding};
 use crate::store::row::SocketRow;
+use crate::table::braille;
 use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind};
 use crate::table::folded::{FoldedLine, FoldedRow, peer_text};
 use crate::table::order::Order;
@@ -170,23 +171,15 @@ fn trend<'a>(line: &'a FoldedLine, _: &'a Store) -> Value<'a> {
 /// A trend in braille, two parts of time a cell. Its scale begins at the lowest number and is an eighth of the highest long
 /// at least, so that small changes look small; what does not change is a line of one dot, none at all is blank.
 pub fn trend_text(trend: &Trend) -> String {
-    const STEPS: u64 = 3;
+    const STEPS: u64 = braille::DOTS as u64 - 1;
     let counts = trend.counts();
     let (low, high) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
     let range = u64::from((high - low).max(high / 8).max(1));
-    let level = |count: u32| if count == 0 { 0 } else { 1 + u64::from(count - low) * STEPS / range };
+    let dots = |count: u32| if count == 0 { 0 } else { 1 + u64::from(count - low) * STEPS / range };
+    let dots = counts.iter().map(|count| usize::try_from(dots(*count)).unwrap_or(0));
     let blank = TREND_SLOTS.saturating_sub(counts.len());
-    let levels: Vec<u64> = std::iter::repeat_n(0, blank).chain(counts.iter().map(|count| level(*count))).collect();
-    levels.chunks(2).map(|pair| braille(pair[0], pair.get(1).copied().unwrap_or(0))).collect()
-}
-
-/// The character with two columns of so many dots, from the bottom (Unicode, block Braille Patterns).
-fn braille(left: u64, right: u64) -> char {
-    const LEFT: [u32; 4] = [0x40, 0x04, 0x02, 0x01];
-    const RIGHT: [u32; 4] = [0x80, 0x20, 0x10, 0x08];
-    let dots = |column: [u32; 4], height: u64| column.iter().zip(0..height).map(|(dot, _)| dot).sum::<u32>();
-    let dots = dots(LEFT, left) + dots(RIGHT, right);
-    if dots == 0 { ' ' } else { char::from_u32(0x2800 + dots).unwrap_or(' ') }
+    let columns: Vec<usize> = std::iter::repeat_n(0, blank).chain(dots).collect();
+    braille::rows(&columns, 1).pop().unwrap_or_default()
 }
 
 fn oldest<'a>(line: &'a FoldedLine, store: &'a Store) -> Value<'a> {
