@@ -26,6 +26,7 @@ mod keys;
 mod kill;
 pub mod layout;
 mod lookups;
+mod measures;
 pub mod menu;
 pub mod mode;
 mod mouse;
@@ -150,6 +151,10 @@ pub struct App {
     pub flows: Flows,
     /// How many processes hold sockets.
     pub processes: usize,
+    /// Whether the machine has had very few sockets for as long as the history goes back.
+    is_small: bool,
+    /// Another sample follows the last one at once.
+    is_overtaken: bool,
     /// Whether data comes.
     pub source_status: SourceStatus,
     /// The place of the chosen theme in the list.
@@ -189,6 +194,8 @@ impl App {
             pending: PendingDeltas::default(),
             flows: Flows::default(),
             processes: 0,
+            is_small: false,
+            is_overtaken: false,
             source_status: SourceStatus::default(),
             theme: config.themes.first,
             questions: 0,
@@ -229,9 +236,9 @@ impl App {
         effects
     }
 
-    /// Whether the screen differs from what was last drawn; asking resets it.
+    /// Whether the screen differs from what was last drawn; asking resets it. Not while one sample follows another at once.
     pub fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
+        !self.is_overtaken && std::mem::take(&mut self.dirty)
     }
 
     /// The question that waits for an answer, as it is on the screen.

@@ -4,6 +4,7 @@ mod bars;
 mod confirm;
 mod detail;
 mod explain;
+mod flow;
 mod footer;
 mod header;
 mod headline;
@@ -50,6 +51,7 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     header::draw(painter, layout.header, app);
     headline::draw(painter, layout.headline, app);
     histogram::draw(painter, layout, app);
+    flow::draw(painter, layout.flow, app);
     tabs::draw(painter, layout.tabs, app);
     match &app.page {
         Page::Detail(page) => detail::draw(painter, layout.body, app, page),

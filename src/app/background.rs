@@ -20,6 +20,10 @@ use crate::store::groups::ProcessSocketsCount;
 use crate::store::groups::members::Members;
 use crate::store::intake::Intake;
 
+/// Where samples follow one another at once, every so many of them are looked at for findings.
+const OVERTAKEN_LOOKS: u64 = 10;
+/// A machine with fewer sockets is small.
+const SMALL_SOCKETS: u32 = 10;
 /// Finding the place of one row costs as much as looking at so many.
 const STEPS_A_PLACE: usize = 4;
 
@@ -153,7 +157,7 @@ impl App {
 
     /// A look for findings is finished.
     fn on_findings_change(&mut self, change: FindingsChange) {
-        self.work.bell |= change.newly_critical && self.config.settings.bell;
+        self.work.bell |= change.newly_critical && self.config.settings.bell && !self.is_overtaken;
         if change.changed {
             self.refresh_panel();
             self.dirty = true;
@@ -196,7 +200,11 @@ impl App {
         self.panels.connections.view.apply(&touched, &self.store);
         self.panels.log.cursor.grow_above(pending.logged);
         self.flows = Flows::of(self.store.history());
+        if self.is_overtaken && !self.store.deltas().is_multiple_of(OVERTAKEN_LOOKS) {
+            return STEPS_A_PLACE * (touched.added.len() + touched.renewed.len());
+        }
         self.processes = self.store.rows().processes();
+        self.is_small = self.store.history().most_sockets() < SMALL_SOCKETS;
         self.panels.findings.begin(&self.store);
         if let Page::Detail(detail) = &mut self.page {
             detail.renew(&self.store);

@@ -1,4 +1,4 @@
-//! How fast sockets enter and leave each state, in the unit in which it is read best; computed once a sample.
+//! How fast sockets are opened and closed and enter and leave each state, in the unit in which it is read best; computed once a sample.
 
 use std::time::Duration;
 
@@ -39,6 +39,25 @@ impl Flows {
     /// How fast sockets come into `state`.
     pub fn entering(&self, state: TcpState) -> Rate {
         self.rate(|rates| rates.into[state as usize])
+    }
+
+    /// How many sockets are opened per second.
+    pub fn opened(&self) -> f64 {
+        self.per_second(|rates| rates.opened)
+    }
+
+    /// How many sockets are closed per second.
+    pub fn closed(&self) -> f64 {
+        self.per_second(|rates| rates.closed)
+    }
+
+    /// How many connections are reset per second, as far as the kernel tells how they end.
+    pub fn reset(&self) -> f64 {
+        self.per_second(|rates| rates.reset)
+    }
+
+    fn per_second(&self, pick: impl Fn(&EventRates) -> f32) -> f64 {
+        self.short.as_ref().map_or(0.0, |rates| f64::from(pick(rates)))
     }
 
     /// How fast sockets leave `state`.

@@ -7,10 +7,18 @@ use crate::app::tabs::{TABS, Tab, TabRow};
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
-/// From this height on there is room for two lines about what is wrong, and for the log below the table.
+/// From this height on there is room for the log below the table.
 const ROOMY_HEIGHT_MIN: u16 = 34;
-/// How many TCP states and protocols the histogram shows: eleven states of TCP, and UDP.
+/// How many TCP states and protocols the panel of the states can show: eleven states of TCP, and UDP.
 pub const STATE_LINES: u16 = 12;
+/// From this width on the graphs of the flow stand beside the states.
+const FLOW_WIDTH_MIN: u16 = 100;
+/// On a machine with few sockets the table keeps so many lines, and the graphs get the rest.
+const SMALL_TABLE_HEIGHT: u16 = 12;
+/// The graphs get no higher than this.
+const GRAPHS_HEIGHT_MAX: u16 = 26;
+/// The least height of the graphs of the flow: a title and a line for each.
+const FLOW_HEIGHT_MIN: u16 = 5;
 
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +44,21 @@ impl ScreenView {
 pub enum StatesForm {
     /// Not at all.
     Hidden,
-    /// As two lines of words.
-    Words,
-    /// As bars in one column.
-    OneColumn,
-    /// As bars in two columns.
-    TwoColumns,
+    /// As one line of words, with small trends where there is room.
+    Line,
+    /// As bars and trends, a line each.
+    Panel,
+}
+
+/// What is to be shown, as far as that decides where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScreenContent {
+    /// How many programs something is wrong with: a line each, as far as there is room.
+    pub culprits: usize,
+    /// The machine has had very few sockets for as long as conntop remembers: the graphs get the room of the table.
+    pub is_small: bool,
+    /// Cells that the inspector takes beside the table; 0: it is not shown.
+    pub inspector_width: u16,
 }
 
 /// The panels, from top to bottom. A panel that is not shown has no height.
@@ -55,6 +72,8 @@ pub struct Layout {
     pub states: Rect,
     /// How they are shown.
     pub states_form: StatesForm,
+    /// The graphs of what moves.
+    pub flow: Rect,
     /// The tabs and the title of the table.
     pub tabs: Rect,
     /// What is true of the whole table below: limits and counters of the kernel.
@@ -65,6 +84,8 @@ pub struct Layout {
     pub body: Rect,
     /// The log panel, with its title line.
     pub log: Rect,
+    /// What there is to say of the row under the cursor, beside headings, rows and log.
+    pub inspector: Rect,
     /// The filter line while it is typed.
     pub filter: Rect,
     /// The keys, or a notice.
@@ -73,7 +94,7 @@ pub struct Layout {
 
 impl Layout {
     /// The panels on a screen of `size`; `None` if it is too small.
-    pub fn of(size: (u16, u16), view: ScreenView, filter_open: bool) -> Option<Self> {
+    pub fn of(size: (u16, u16), view: ScreenView, filter_open: bool, content: &ScreenContent) -> Option<Self> {
         let (width, height) = size;
         if width < SIZE_MIN.0 || height < SIZE_MIN.1 {
             return None;
@@ -82,26 +103,81 @@ impl Layout {
         let parts = view.parts();
         let form = states_form(size, parts);
         let mut top = Stack { width, at: 0 };
+        let header = top.take(u16::from(roomy));
+        let headline = top.take(headline_height(height, content.culprits));
+        let filter_height = u16::from(filter_open);
+        let log_height = log_height(size, parts);
+        let below =
+            [u16::from(roomy || view == ScreenView::Detail), u16::from(parts.summary), u16::from(parts.columns)];
+        let others = top.at + below.iter().sum::<u16>() + log_height + filter_height + 1;
+        let free = height.saturating_sub(others);
+        let (states, flow) = graphs(&mut top, (form, free), content.is_small);
         let mut layout = Self {
-            header: top.take(u16::from(roomy)),
-            headline: top.take(if height >= ROOMY_HEIGHT_MIN { 2 } else { 1 }),
-            states: top.take(states_height(form)),
+            header,
+            headline,
+            states,
             states_form: form,
-            tabs: top.take(u16::from(roomy || view == ScreenView::Detail)),
-            summary: top.take(u16::from(parts.summary)),
-            columns: top.take(u16::from(parts.columns)),
+            flow,
+            tabs: top.take(below[0]),
+            summary: top.take(below[1]),
+            columns: top.take(below[2]),
             body: Rect::ZERO,
             log: Rect::ZERO,
+            inspector: Rect::ZERO,
             filter: Rect::ZERO,
             footer: Rect::new(0, height - 1, width, 1),
         };
-        let filter_height = u16::from(filter_open);
-        let log_height = log_height(size, parts);
         layout.filter = Rect::new(0, height - 1 - filter_height, width, filter_height);
         layout.log = Rect::new(0, layout.filter.y - log_height, width, log_height);
         layout.body = Rect::new(0, top.at, width, layout.log.y - top.at);
+        layout.make_room_for_inspector(content.inspector_width);
         Some(layout)
     }
+
+    /// Headings, rows and log give up the cells at their right.
+    fn make_room_for_inspector(&mut self, width: u16) {
+        if width == 0 || self.columns.height == 0 {
+            return;
+        }
+        let x = self.body.width.saturating_sub(width);
+        let (y, bottom) = (self.columns.y, self.log.bottom());
+        self.inspector = Rect { x, y, width, height: bottom - y };
+        for rect in [&mut self.columns, &mut self.body, &mut self.log] {
+            rect.width = x;
+        }
+    }
+}
+
+/// The places of states and flow, where `free` lines are left for them and the table.
+fn graphs(top: &mut Stack, (form, free): (StatesForm, u16), is_small: bool) -> (Rect, Rect) {
+    let spare = if is_small { free.saturating_sub(SMALL_TABLE_HEIGHT) } else { 0 };
+    match form {
+        StatesForm::Hidden => (Rect::ZERO, Rect::ZERO),
+        StatesForm::Line => {
+            let states = top.take(1);
+            let spare = spare.saturating_sub(1).min(GRAPHS_HEIGHT_MAX);
+            let has_flow = top.width >= 60 && spare >= FLOW_HEIGHT_MIN;
+            (states, top.take(if has_flow { spare } else { 0 }))
+        }
+        StatesForm::Panel => {
+            let both = top.take(panel_height(free).max(spare.min(GRAPHS_HEIGHT_MAX)));
+            if top.width < FLOW_WIDTH_MIN {
+                return (both, Rect::ZERO);
+            }
+            let half = both.width / 2;
+            (Rect { width: half, ..both }, Rect { x: half, width: both.width - half, ..both })
+        }
+    }
+}
+
+/// A line for each program that something is wrong with: the worst three on a classic terminal already.
+fn headline_height(height: u16, culprits: usize) -> u16 {
+    let most = match height {
+        ..16 => 1,
+        16..22 => 2,
+        22.. => 3,
+    };
+    u16::try_from(culprits).unwrap_or(most).clamp(1, most)
 }
 
 struct Stack {
@@ -120,19 +196,17 @@ impl Stack {
 const fn states_form((width, height): (u16, u16), parts: PanelParts) -> StatesForm {
     match (width, height) {
         _ if !parts.states => StatesForm::Hidden,
-        (100.., 28..) => StatesForm::TwoColumns,
-        (60.., 44..) => StatesForm::OneColumn,
-        (60.., 18..) => StatesForm::Words,
-        _ => StatesForm::Hidden,
+        (FLOW_WIDTH_MIN.., 28..) | (60.., 44..) => StatesForm::Panel,
+        _ => StatesForm::Line,
     }
 }
 
-const fn states_height(form: StatesForm) -> u16 {
-    match form {
-        StatesForm::Hidden => 0,
-        StatesForm::Words => 2,
-        StatesForm::OneColumn => STATE_LINES + 1,
-        StatesForm::TwoColumns => STATE_LINES / 2 + 1,
+/// The height of the panel of the states, its title included, where `free` lines are left for it and the table.
+const fn panel_height(free: u16) -> u16 {
+    match free {
+        ..30 => 7,
+        30..40 => 9,
+        40.. => STATE_LINES + 1,
     }
 }
 
@@ -220,18 +294,29 @@ mod tests {
         TABS.iter().map(|row| ScreenView::Tab(row.tab)).chain([ScreenView::Detail])
     }
 
+    /// Nothing special, what takes most room at the top, and an inspector.
+    fn contents() -> impl Iterator<Item = ScreenContent> {
+        let few = ScreenContent { is_small: true, ..ScreenContent::default() };
+        [ScreenContent { culprits: 9, ..ScreenContent::default() }, few, ScreenContent { inspector_width: 38, ..few }]
+            .into_iter()
+    }
+
     #[test]
     fn panels_fill_the_screen_without_overlap_at_every_size() {
         for (width, height) in (1..=220).step_by(7).flat_map(|width| (1..=80).map(move |height| (width, height))) {
-            for (view, filter) in views().flat_map(|view| [(view, false), (view, true)]) {
-                let Some(layout) = Layout::of((width, height), view, filter) else {
+            let views = || views().flat_map(|view| [(view, false), (view, true)]);
+            for ((view, filter), content) in contents().flat_map(|content| views().map(move |view| (view, content))) {
+                let Some(layout) = Layout::of((width, height), view, filter, &content) else {
                     assert!(width < SIZE_MIN.0 || height < SIZE_MIN.1);
                     continue;
                 };
+                let is_below = layout.states_form == StatesForm::Line && layout.flow.height > 0;
+                let below_the_states = if is_below { layout.flow } else { Rect { y: layout.tabs.y, ..Rect::ZERO } };
                 let panels = [
                     layout.header,
                     layout.headline,
                     layout.states,
+                    below_the_states,
                     layout.tabs,
                     layout.summary,
                     layout.columns,
@@ -241,24 +326,39 @@ mod tests {
                     layout.footer,
                 ];
                 let mut at = 0;
-                for panel in panels {
+                for panel in panels.into_iter().filter(|panel| panel.height > 0) {
                     assert_eq!(panel.y, at, "{width}x{height} {view:?} {layout:?}");
                     at += panel.height;
                 }
                 assert_eq!(at, height);
                 assert!(layout.body.height >= 4, "{width}x{height} {view:?} {layout:?}");
+                let Layout { states, flow, inspector, .. } = layout;
+                assert!(!states.intersects(flow) && flow.right() <= width, "{width}x{height} {layout:?}");
+                assert!(flow.height == 0 || flow.height >= FLOW_HEIGHT_MIN, "{width}x{height} {layout:?}");
+                assert!([layout.columns, layout.body, layout.log].iter().all(|rect| !rect.intersects(inspector)));
             }
         }
     }
 
     #[test]
-    fn a_classic_terminal_keeps_words_and_a_large_one_shows_bars_and_the_log() {
-        let at = |size| Layout::of(size, ScreenView::Tab(Tab::Connections), false).expect("large enough");
-        assert_eq!((at((80, 24)).states_form, at((80, 24)).body.height), (StatesForm::Words, 17));
-        assert_eq!((at((120, 40)).states_form, at((120, 40)).body.height), (StatesForm::TwoColumns, 21));
-        assert_eq!(at((120, 40)).log.height, 6);
-        assert_eq!((at((40, 10)).header.height, at((40, 10)).body.height), (0, 7));
-        assert!(Layout::of((39, 10), ScreenView::Detail, false).is_none());
+    fn a_classic_terminal_has_a_line_of_states_and_a_large_one_graphs_and_the_log() {
+        let busy = ScreenContent { culprits: 5, ..ScreenContent::default() };
+        let at = |size| Layout::of(size, ScreenView::Tab(Tab::Connections), false, &busy).expect("large enough");
+        assert_eq!((at((80, 24)).states_form, at((80, 24)).headline.height), (StatesForm::Line, 3));
+        assert_eq!((at((80, 24)).body.height, at((80, 24)).flow.height), (16, 0));
+        let large = at((120, 40));
+        assert_eq!((large.states_form, large.body.height, large.log.height), (StatesForm::Panel, 20, 6));
+        assert_eq!((large.states, large.flow), (Rect::new(0, 4, 60, 7), Rect::new(60, 4, 60, 7)));
+        assert_eq!((at((40, 10)).header.height, at((40, 10)).headline.height, at((40, 10)).body.height), (0, 1, 6));
+        assert!(Layout::of((39, 10), ScreenView::Detail, false, &busy).is_none());
+    }
+
+    #[test]
+    fn on_a_small_machine_the_graphs_get_the_room_that_the_table_does_not_need() {
+        let small = ScreenContent { is_small: true, ..ScreenContent::default() };
+        let at = |size| Layout::of(size, ScreenView::Tab(Tab::Connections), false, &small).expect("large enough");
+        assert_eq!((at((80, 24)).flow.height, at((80, 24)).body.height), (6, 12));
+        assert_eq!((at((120, 40)).flow.height, at((120, 40)).body.height), (17, 12));
     }
 
     #[test]

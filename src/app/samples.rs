@@ -10,6 +10,7 @@ impl App {
     pub(super) fn on_delta(&mut self, mut delta: Delta) -> Vec<Effect> {
         self.dirty |= self.stands_still();
         self.source_status = SourceStatus::Flowing;
+        self.is_overtaken = delta.is_overtaken;
         sort_by_time(&mut delta);
         self.pending.push(delta);
         Vec::new()
@@ -24,11 +25,13 @@ impl App {
     }
 
     pub(super) fn on_source_failed(&mut self, why: DisplayText) -> Vec<Effect> {
+        self.is_overtaken = false;
         self.source_status = SourceStatus::Failed(why.clone());
         self.say(NoticeLevel::Bad, why)
     }
 
     pub(super) fn on_source_ended(&mut self) -> Vec<Effect> {
+        self.is_overtaken = false;
         self.source_status = SourceStatus::Ended;
         self.say(NoticeLevel::Plain, "the recording is at its end; everything stays on the screen")
     }

@@ -1,7 +1,7 @@
 //! What is on the screen: where it is, what is selected, and the panel that shows it.
 
 use crate::app::App;
-use crate::app::layout::{Layout, ScreenView};
+use crate::app::layout::{Layout, ScreenContent, ScreenView};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{Panel, PanelContext};
 use crate::app::selection::Selected;
@@ -9,6 +9,7 @@ use crate::app::summary::SummaryPart;
 use crate::model::address_text::both_ends;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
+use crate::store::history::trend::ChartSpan;
 use crate::store::row::SocketRow;
 use crate::table::cut::cells;
 
@@ -22,7 +23,14 @@ impl App {
             Page::Tab => ScreenView::Tab(self.tab),
             Page::Detail(_) => ScreenView::Detail,
         };
-        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)))
+        let content =
+            ScreenContent { culprits: self.panels.findings.culprits(), is_small: self.is_small, inspector_width: 0 };
+        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)), &content)
+    }
+
+    /// How far back the graphs of the main screen go: as far as there is a history, a quarter of an hour at most.
+    pub fn graph_span(&self) -> ChartSpan {
+        self.store.history().shortest_span()
     }
 
     /// How many lines the main part of the screen has.

@@ -1,6 +1,8 @@
 //! Bars and trends: the one scale rule. A bar is linear to the largest of its panel; a trend spans from the lowest to
 //! the highest of its own line, but never less than a tenth of the highest, so that a steady line stays flat. What is
-//! not zero is never invisible.
+//! not zero is never invisible. A graph of what moves stands on zero and reaches to the highest that it shows.
+
+use crate::table::braille;
 
 /// The least span of a trend, as a part of its highest value.
 const TREND_SPAN_PART: u32 = 10;
@@ -71,6 +73,33 @@ pub fn chart_on(scale: Scale, values: &[Option<u32>], height: usize) -> Vec<Stri
         .collect()
 }
 
+/// The rows, from top to bottom, of a graph of `values` in braille, two of them a cell: it stands on zero, and its top is the
+/// highest. Zero is a line of one dot; where nothing is known it is blank.
+pub fn graph(values: &[Option<u64>], height: usize) -> Vec<String> {
+    let highest = values.iter().flatten().copied().max().unwrap_or(0).max(1);
+    // A height in dots; the lowest dot is for zero.
+    let steps = u128::try_from(height * braille::DOTS - 1).unwrap_or(1);
+    let dots = |value: &Option<u64>| match value {
+        None => 0,
+        Some(value) => {
+            let above = (u128::from(*value) * steps).div_ceil(u128::from(highest));
+            1 + usize::try_from(above).unwrap_or(0)
+        }
+    };
+    braille::rows(&values.iter().map(dots).collect::<Vec<_>>(), height)
+}
+
+/// A trend in braille, one row high, two values a cell, on the scale of a trend.
+pub fn small_trend(values: &[Option<u32>]) -> String {
+    let Scale { lowest, span } = Scale::of(values);
+    let steps = u64::try_from(braille::DOTS - 1).unwrap_or(1);
+    let dots = |value: &Option<u32>| match value {
+        None | Some(0) => 0,
+        Some(value) => 1 + usize::try_from(u64::from(value - lowest) * steps / u64::from(span)).unwrap_or(0),
+    };
+    braille::rows(&values.iter().map(dots).collect::<Vec<_>>(), 1).pop().unwrap_or_default()
+}
+
 /// The character of a column of `level` eighths in the row that begins at `base` eighths.
 fn cell(level: usize, base: usize) -> char {
     match level.saturating_sub(base) {
@@ -107,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn a_graph_tells_zero_from_what_is_not_known_and_loses_nothing_small() {
+        assert_eq!(graph(&[Some(0), Some(0), None, None, Some(9), Some(1)], 1), [format!("⣀ {}", braille::pair(4, 2))]);
+        assert_eq!(graph(&[Some(0), Some(8)], 2), [braille::pair(0, 4).to_string(), braille::pair(1, 4).to_string()]);
+        assert_eq!(graph(&[], 1), [""]);
+        assert_eq!(small_trend(&[Some(301), Some(301), None, None]), "⣀ ");
+        assert_eq!(small_trend(&[Some(100), Some(200)]), braille::pair(1, 4).to_string());
+    }
+
+    #[test]
     fn where_nothing_is_known_the_chart_is_blank() {
         assert_eq!(chart(&[Some(5), None, Some(5)], 1), ["▁ ▁"]);
         assert_eq!(chart(&[None], 2), [" ", " "]);
@@ -119,6 +157,11 @@ mod tests {
             for row in chart(&values, height) {
                 prop_assert_eq!(row.chars().count(), values.len());
             }
+            let wide: Vec<Option<u64>> = values.iter().map(|value| value.map(|value| u64::MAX - u64::from(value))).collect();
+            for row in graph(&wide, height) {
+                prop_assert_eq!(row.chars().count(), values.len().div_ceil(2));
+            }
+            prop_assert_eq!(small_trend(&values).chars().count(), values.len().div_ceil(2));
             prop_assert!(Scale::of(&values).highest() >= values.iter().flatten().copied().max().unwrap_or(0));
             let largest = values.iter().flatten().copied().max().unwrap_or(0);
             for value in values.into_iter().flatten() {

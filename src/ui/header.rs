@@ -7,12 +7,15 @@ use ratatui::layout::Rect;
 use crate::app::{App, SourceStatus};
 use crate::model::host_name::Lookups;
 use crate::model::tcp_state::TcpState;
+use crate::store::history::flow::FlowMeasure;
 use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
 const DOT: &str = " · ";
+/// From this width on there is room to say why owners are hidden; below, what moves is worth more than a second limit.
+const WHY_WIDTH_MIN: u16 = 100;
 /// An interval that is longer than wanted by more than this share (a divisor) is called slow.
 const SLOW_DIVISOR: u32 = 20;
 
@@ -21,7 +24,8 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.height == 0 {
         return;
     }
-    let right = fitting(limits(app), area.width / 2);
+    let right_room = if area.width < WHY_WIDTH_MIN { area.width / 3 } else { area.width / 2 };
+    let right = fitting(limits(app), right_room);
     let right_width = width_of(&right);
     let left = fitting(facts(app), area.width.saturating_sub(right_width + 12));
     let mut x = painter.put(1, area.y, "conntop", area.width, Role::Accent) + 2;
@@ -59,6 +63,7 @@ fn facts(app: &App) -> Vec<HeaderPart> {
     if !app.store.history().samples().is_empty() {
         parts.push((units::counted(u64::from(sockets), "socket"), Role::Text));
     }
+    parts.extend(flow(app).into_iter().flatten().map(|text| (text, Role::Text)));
     if app.processes > 0 {
         parts.push((units::counted(app.processes as u64, "process"), Role::Text));
     }
@@ -72,6 +77,21 @@ fn facts(app: &App) -> Vec<HeaderPart> {
         parts.push((units::counted(counts.subflows.into(), "subflow"), Role::Dim));
     }
     parts
+}
+
+/// What moves, where there is no room for the graphs of it. Numbers keep their places, so that nothing else moves.
+fn flow(app: &App) -> [Option<String>; 2] {
+    if app.layout().is_some_and(|layout| layout.flow.height > 0) {
+        return [None, None];
+    }
+    let history = app.store.history();
+    let rates = history.latest_flow(FlowMeasure::Received).zip(history.latest_flow(FlowMeasure::Sent));
+    let traffic = rates.map(|((received, _), (sent, _))| {
+        format!("↓{:<5} ↑{:<5}", units::bytes(received), units::bytes(sent)).trim_end().to_owned()
+    });
+    let events = (history.samples().len() > 1)
+        .then(|| format!("+{}/s −{}/s", units::per_second(app.flows.opened()), units::per_second(app.flows.closed())));
+    [traffic, events]
 }
 
 /// `every 1 s`; `every 4 s (slow)` where samples take too long for the interval; `every 1 s, all 5 s` where samples of
@@ -134,7 +154,8 @@ fn limits(app: &App) -> Vec<HeaderPart> {
     parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
     if coverage.owners_hidden > 0 {
         let hidden = units::counted(u64::from(coverage.owners_hidden), "owner");
-        let why = if coverage.processes_unreadable > 0 { " (no permission)" } else { "" };
+        let has_room = app.config.size.0 >= WHY_WIDTH_MIN;
+        let why = if coverage.processes_unreadable > 0 && has_room { " (no permission)" } else { "" };
         parts.push((format!("{hidden} hidden{why}"), Role::Strong));
     }
     parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));

@@ -21,7 +21,7 @@ use crate::diagnosis::finding::{
 };
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
-use crate::model::delta::{AgeBasis, Connection, Delta, Rates, SampleIntervals, Since, Transition};
+use crate::model::delta::{AgeBasis, Connection, Delta, Rates, SampleIntervals, Since, Traffic, Transition};
 use crate::model::process::{Holders, Names, Owner, Process};
 use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
@@ -382,6 +382,91 @@ fn a_quiet_second_changes_few_cells_at_80x24() {
     terminal.draw(|frame| draw(frame, &app, &Theme::default())).expect("a test terminal cannot fail");
     let changed = before.diff(terminal.backend().buffer()).len();
     assert!(changed <= 20, "{changed} cells changed");
+}
+
+/// A second without a change beside traffic of `rate` bytes.
+fn quiet_second(second: u64, rate: u64) -> Msg {
+    let traffic = Some(Traffic { received: rate, sent: 3 * rate });
+    Msg::Delta(Box::new(Delta { traffic, ..delta(NOW + second) }))
+}
+
+#[test]
+fn graphs_of_a_quiet_machine_move_in_place_and_all_of_them_seldom() {
+    for (size, moving_max) in [((80, 24), 24), ((120, 40), 40), ((200, 60), 40)] {
+        let mut app = app(size);
+        let rate = |second: u64| 20_000 + second * 7_919 % 3_000;
+        for second in 1..=900 {
+            app.turn(quiet_second(second, rate(second)));
+        }
+        let mut terminal = drawn(&app, &Theme::default());
+        let mut changed: Vec<usize> = Vec::new();
+        for second in 901..=960 {
+            let before = terminal.backend().buffer().clone();
+            app.turn(quiet_second(second, rate(second)));
+            terminal.draw(|frame| draw(frame, &app, &Theme::default())).expect("a test terminal cannot fail");
+            changed.push(before.diff(terminal.backend().buffer()).len());
+        }
+        let moving = changed.iter().filter(|cells| **cells > moving_max).count();
+        assert!(moving <= 15, "{size:?}: {changed:?}");
+        let mean = changed.iter().sum::<usize>() / changed.len();
+        assert!(mean <= 60, "{size:?}: {mean} cells a second, {changed:?}");
+    }
+}
+
+#[test]
+fn the_flow_says_what_moves_now_and_what_moved_most_at_every_width() {
+    let mut app = app((100, 40));
+    for second in 1..=200 {
+        app.turn(quiet_second(second, if second == 20 { 5_000_000 } else { 12_000 }));
+    }
+    for width in 100..=300 {
+        app.turn(Msg::Resize(width, 40));
+        let text = screen(&app);
+        assert!(text.contains("↓ 12.0 kB/s") && text.contains("most 5.0 MB/s"), "{width}\n{text}");
+        assert!(text.contains("↑ 36.0 kB/s") && text.contains("most 15.0 MB/s"), "{width}\n{text}");
+    }
+    app.turn(Msg::Delta(Box::new(delta(NOW + 212))));
+    assert!(screen(&app).contains("↓ 12.0 kB/s 12s ago"), "a sample that did not count\n{}", screen(&app));
+    app.turn(Msg::Resize(80, 24));
+    assert!(screen(&app).contains("↓12.0k ↑36.0k"), "{}", screen(&app));
+}
+
+#[test]
+fn the_worst_three_are_named_and_how_many_more_there_are() {
+    let mut app = app((80, 24));
+    let mut found = found();
+    let like = |name: &str, why: &'static str| {
+        let key = FindingKey { program: Some(ProgramName::named(name)), ..found[1].key };
+        let sentence = format!("{name}[77] {why}, and much more is said of it than there is room for");
+        Finding { key, program: Some(name.into()), why, sentence, evidence: Vec::new(), ..found[1].clone() }
+    };
+    let more = [like("log-shipper", "not reading"), like("backup", "stuck reader"), like("cron", "never closed")];
+    found.extend(more);
+    app.show_findings(found);
+    let lines = |app: &App| screen(app).lines().take(4).map(str::to_owned).collect::<Vec<_>>().join("\n");
+    let text = lines(&app);
+    assert!(["jdbc-pool", "report-api", "log-shipper"].iter().all(|name| text.contains(name)), "{text}");
+    assert!(text.contains("6: 2 more"), "{text}");
+    app.turn(Msg::Resize(100, 18));
+    let text = lines(&app);
+    assert!(text.contains("log-shipper not reading · 6: 2 more"), "named by a word where there are two lines\n{text}");
+    app.turn(Msg::Resize(40, 10));
+    assert!(lines(&app).contains("▲5 jdbc-pool[4121] leaks 120 CLOSE_WAIT"), "{}", lines(&app));
+    app.turn(Msg::Resize(120, 40));
+    let text = lines(&app);
+    assert!(text.contains("██████████") && text.contains("since >52m") && text.contains("since 12s"), "{text}");
+}
+
+#[test]
+fn a_small_machine_shows_its_graphs_large() {
+    let mut small = App::new(app((80, 24)).config);
+    let added = (0..5).map(|at| client(at, TcpState::Established)).collect();
+    small.turn(Msg::Delta(Box::new(Delta { added, ..delta(NOW) })));
+    (1..40).for_each(|second| drop(small.turn(quiet_second(second, 900))));
+    assert!(screen(&small).contains("↓ 900 B/s"), "{}", screen(&small));
+    small.turn(Msg::Resize(120, 40));
+    let layout = small.layout().expect("large enough");
+    assert!(layout.flow.height >= 15 && layout.body.height >= 12, "{layout:?}");
 }
 
 #[test]

@@ -6,10 +6,24 @@ use conntop::app::{App, Config};
 use conntop::model::socket::Socket;
 use conntop::model::tcp_state::{STATES, TcpState};
 use conntop::model::testing::{SocketBuilder, listener, process, snapshot, source_info, tcp, udp};
+use conntop::store::history::flow::FlowMeasure;
+use conntop::table::units;
 use conntop::tracker::Tracker;
 use proptest::prelude::*;
 
 use crate::typing::{picture, press};
+
+/// What the rows of the last sample move together, as the graph of the flow writes it; `None` where no sample has counted yet.
+fn traffic(app: &App) -> Option<String> {
+    let (store, mut received) = (&app.store, 0);
+    let (_, age) = store.history().latest_flow(FlowMeasure::Received)?;
+    assert!(age.is_zero(), "every sample is a full one");
+    let rows = store.rows().iter().map(|(_, row)| row);
+    for row in rows.filter(|row| !row.is_closed() && !store.is_unlisted(row.connection.socket.id)) {
+        received += row.connection.rates().map_or(0, |rates| rates.whole().received);
+    }
+    Some(format!("↓ {}", units::bytes_per_second(received)))
+}
 
 /// A socket of which a sample tells: its number, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +33,16 @@ enum Made {
     Udp,
 }
 
-fn built(number: u16, made: Made) -> Socket {
+/// The socket `number` after `seconds`, in which it has moved bytes.
+fn built(number: u16, made: Made, seconds: u64) -> Socket {
     let port = 1_000 + number;
     let holder = [process(100 + u32::from(number % 5), "worker")];
     let connection = |state: TcpState| -> SocketBuilder {
-        tcp(u64::from(number)).local(&format!("10.0.0.7:{port}")).remote("10.0.0.9:443").state(state)
+        tcp(u64::from(number))
+            .local(&format!("10.0.0.7:{port}"))
+            .remote("10.0.0.9:443")
+            .state(state)
+            .bytes(seconds * 400, seconds * 90)
     };
     match made {
         Made::Tcp(state @ (TcpState::TimeWait | TcpState::SynRecv)) => connection(state).mini(state).build(),
@@ -66,16 +85,21 @@ fn title(picture: &str) -> &str {
     line.trim_matches('"').trim_end_matches('─').trim_end().rsplit('─').next().expect("a title").trim()
 }
 
-/// The counts of `picture` by the names of states.
+/// The counts of `picture` by the names of states, as far as they have a place of their own.
 fn by_state(picture: &str) -> Vec<(&'static str, u64)> {
     let names =
         STATES.iter().filter(|row| !matches!(row.state, TcpState::Unconn | TcpState::Bound)).map(|row| row.name);
     // CLOSE is the beginning of other names, so a blank belongs to each.
-    let count = |name: &'static str| {
-        let number = number_after(picture, &format!(" {name} "));
-        (name, number.unwrap_or_else(|| panic!("{name} is missing\n{picture}")))
-    };
-    names.chain(["UDP"]).map(count).collect()
+    let count = |name: &'static str| Some((name, number_after(picture, &format!(" {name} "))?));
+    names.chain(["UDP"]).filter_map(count).collect()
+}
+
+/// How many states share a place in `picture`, and how many sockets they have together.
+fn others(picture: &str) -> (u64, u64) {
+    let place = [" others ", " other "].iter().find_map(|word| Some((picture.find(word)?, *word)));
+    let Some((at, word)) = place else { return (0, 0) };
+    let states = picture[..at].rsplit(' ').next().and_then(|number| number.parse().ok()).expect("how many states");
+    (states, number_after(picture, word).expect("how many sockets"))
 }
 
 proptest! {
@@ -87,7 +111,7 @@ proptest! {
         let (mut tracker, mut now) = (Tracker::new(), 1_000_000);
         for (pause, sockets) in samples {
             now += pause;
-            let sockets = sockets.into_iter().map(|(number, made)| built(number, made));
+            let sockets = sockets.into_iter().map(|(number, made)| built(number, made, now / 1_000));
             let truth = snapshot(now, sockets);
             let listed = truth.sockets.len() as u64;
             app.turn(Msg::Delta(Box::new(tracker.update(&truth))));
@@ -95,8 +119,12 @@ proptest! {
             let table = picture(&app);
             let header = table.lines().next().expect("a header").split(" socket").next().expect("a count");
             let header: u64 = header.rsplit(' ').next().expect("a number").replace(',', "").parse().expect("a number");
-            let panel = by_state(&table);
-            prop_assert_eq!(header, panel.iter().map(|(_, count)| count).sum::<u64>(), "{}", table);
+            let (panel, (other_states, in_others)) = (by_state(&table), others(&table));
+            let in_panel = panel.iter().map(|(_, count)| count).sum::<u64>();
+            prop_assert_eq!(header, in_panel + in_others, "{}", table);
+            prop_assert_eq!(panel.len() as u64 + other_states, 12, "each state is told of once\n{}", table);
+            let flow = traffic(&app);
+            prop_assert!(flow.as_ref().is_none_or(|flow| table.contains(flow)), "{:?}\n{}", flow, table);
             let of_all = title(&table);
             prop_assert_eq!(of_all.rsplit(" · ").next().unwrap_or_default(), header.to_string(), "{}", table);
             prop_assert_eq!(app.panels.connections.folded.view.sockets(), header, "folded lines add up\n{}", table);
@@ -107,7 +135,8 @@ proptest! {
                 let states = picture(&app);
                 prop_assert_eq!(title(&states), span);
                 let tab = by_state(&states);
-                prop_assert_eq!(&tab, &panel, "{}", states);
+                prop_assert_eq!(tab.len(), 12, "{}", states);
+                prop_assert!(panel.iter().all(|of_panel| tab.contains(of_panel)), "{:?}\n{}", panel, states);
                 let shown = number_after(&states, "· lowest").zip(number_after(&states, ", highest"));
                 let (lowest, highest) = shown.unwrap_or_else(|| panic!("no bounds\n{states}"));
                 let (name, count) = selected(&states, &tab);

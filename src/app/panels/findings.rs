@@ -146,6 +146,11 @@ impl FindingsPanel {
         chosen
     }
 
+    /// How many programs something is wrong with; what is about no single program counts for itself.
+    pub fn culprits(&self) -> usize {
+        self.by_culprit(self.len()).len()
+    }
+
     /// How bad the worst finding about `state` is.
     pub fn concerns(&self, state: TcpState) -> Option<Severity> {
         self.iter().filter(|finding| finding.state == Some(state)).map(|finding| finding.severity).max()
