@@ -10,6 +10,7 @@ mod holding;
 mod identity;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod made_up;
 pub mod portable;
 #[cfg(target_os = "linux")]
 mod session;

@@ -38,6 +38,7 @@ use crate::app::settings::SharedSettings;
 use crate::app::{App, Config};
 use crate::dns::pool::Pool;
 use crate::dns::resolver;
+use crate::host::made_up::MadeUpHost;
 use crate::host::{self, Host};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
@@ -78,13 +79,16 @@ pub struct ScreenOptions {
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
-pub fn run_screen(source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::Result<ExitCode> {
+pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyhow::Result<ExitCode> {
     let Ok(keyboard) = Keyboard::open() else {
         eprintln!("conntop: there is no terminal to read keys from; use `conntop list` for output without a screen");
         return Ok(ExitCode::from(USAGE));
     };
     let keyboard = Arc::new(keyboard);
-    let host: Arc<dyn Host> = Arc::from(host::this_machine());
+    let host: Arc<dyn Host> = match source.show_on_screen() {
+        Some(machine) => Arc::new(MadeUpHost(machine)),
+        None => Arc::from(host::this_machine()),
+    };
     let size = os::size().context("cannot ask the terminal for its size; use `conntop list`")?;
     let (utc_offset_seconds, no_zone) = utc_offset_seconds();
     let app = App::new(Config { utc_offset_seconds, ..config(source.info().clone(), options, &*host, size) });

@@ -26,6 +26,7 @@ use std::time::Duration;
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
+use crate::source::synthetic::actions::MadeUpMachine;
 
 /// Takes samples.
 pub trait Source: Send {
@@ -41,6 +42,12 @@ pub trait Source: Send {
     /// for one: where it cannot, every sample is a full one, and is announced as such.
     fn has_parts(&self, _needs: &Needs) -> bool {
         false
+    }
+
+    /// The screen is to show this source. One that is made up starts with a past then: samples of it come at once
+    /// ([`Pace::After`] no time), before the first of now. It can be acted on as well; the answer is how.
+    fn show_on_screen(&mut self) -> Option<MadeUpMachine> {
+        None
     }
 
     /// From now on samples carry what the kernel tells between them, as far as it may be heard: see

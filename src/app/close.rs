@@ -56,6 +56,7 @@ impl App {
             (CloseOutcome::Gone, _) => (NoticeLevel::Plain, format!("{socket} had closed already; nothing was done")),
             (_, why) => (NoticeLevel::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
         };
+        let text = self.marked_made_up(text);
         self.say(level, text.as_str());
         vec![Effect::Sample]
     }

@@ -11,6 +11,7 @@ use crate::app::layout::SIZE_MIN;
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Stage, TypedWord};
 use crate::app::prose::wrap;
 use crate::model::action::Signal;
+use crate::model::snapshot::SourceKind;
 use crate::table::cut::{cells, cut};
 
 /// The widest a dialog is, inside of its border.
@@ -56,15 +57,26 @@ impl App {
     pub fn dialog_view(&self) -> Option<DialogView> {
         match &self.mode {
             Mode::Confirm(confirm) => {
-                Some(DialogView::of(&title(confirm), &parts(confirm), &[], confirm.again, self.config.size))
+                let parts = self.with_made_up("process", parts(confirm));
+                Some(DialogView::of(&title(confirm), &parts, &[], confirm.again, self.config.size))
             }
             Mode::ConfirmClose(confirm) => {
                 let parts = [confirm.parts.as_slice(), &word_part(confirm.word.as_ref())].concat();
+                let parts = self.with_made_up("socket", parts);
                 let apart = ends_apart(confirm);
                 Some(DialogView::of("Close this socket?", &parts, &apart, confirm.again, self.config.size))
             }
             _ => None,
         }
+    }
+
+    /// `parts` of a dialog about a `target`; where that is made up, it says so first of all.
+    fn with_made_up(&self, target: &str, mut parts: Vec<DialogPart>) -> Vec<DialogPart> {
+        if self.config.source.kind == SourceKind::Synthetic && !parts.is_empty() {
+            let text = format!("made-up {target}: nothing of this machine is touched");
+            parts.insert(1, DialogPart::always("demo", text, DialogEmphasis::Plain).or("made up"));
+        }
+        parts
     }
 }
 

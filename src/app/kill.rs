@@ -150,7 +150,13 @@ impl App {
             self.offer = None;
         }
         let (level, text) = report_text(report);
+        let text = self.marked_made_up(text);
         self.say(level, text.as_str())
+    }
+
+    /// `text` on what was done, marked where it was done to a made-up machine.
+    pub(super) fn marked_made_up(&self, text: String) -> String {
+        if self.config.source.kind == SourceKind::Synthetic { format!("{text} (made up)") } else { text }
     }
 
     /// Whether anything may be done at all.

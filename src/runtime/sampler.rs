@@ -261,6 +261,7 @@ impl Sampling {
         let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
         self.plan.sampled(snapshot, delta, SampleCost { wall, core });
         self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
+        delta.is_overtaken = pace == Pace::After(Duration::ZERO);
         if pace == Pace::Interval {
             delta.sample_intervals = SampleIntervals {
                 late: delta.sample_intervals.late,

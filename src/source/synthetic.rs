@@ -2,8 +2,9 @@
 //! `CLOSE_WAIT`, a `TIME_WAIT` storm, a full accept queue, and single connections in trouble.
 //!
 //! The same seed gives the same snapshots for the same calls. Its time is its own: every sample is one second after the
-//! one before, whatever the clock says. Each actor is a file of its own.
+//! one before, whatever the clock says; on the screen a past of a quarter of an hour comes first, in steps of three seconds. Each actor is a file of its own.
 
+pub mod actions;
 mod addresses;
 mod answers;
 mod backlog;
@@ -28,6 +29,7 @@ use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, Needs, SourceInfo, SourceKind};
 use crate::model::socket::Socket;
 use crate::model::text::DisplayText;
+use crate::source::synthetic::actions::{MadeUpAction, MadeUpEnds, MadeUpMachine};
 use crate::source::synthetic::world::World;
 use crate::source::{Pace, Source, SourceError};
 
@@ -62,7 +64,16 @@ pub struct Synthetic {
     world: World,
     actors: Vec<Box<dyn Actor>>,
     begun: bool,
+    /// How many samples of the past are still to come.
+    past: u32,
+    machine: MadeUpMachine,
+    ends: MadeUpEnds,
 }
+
+/// The seconds between two samples of the past: a chart takes a count to hold for so long.
+const PAST_STEP: u32 = 3;
+/// So many of them are a quarter of an hour.
+const PAST_SAMPLES: u32 = 15 * 60 / PAST_STEP;
 
 impl Synthetic {
     /// A busy server of some 2,400 sockets.
@@ -98,7 +109,16 @@ impl Synthetic {
             host: DisplayText::from("web-7"),
             abilities: Abilities::default(),
         };
-        Self { info, names: Arc::new(cast::names()), world, actors, begun: false }
+        Self {
+            info,
+            names: Arc::new(cast::names()),
+            world,
+            actors,
+            begun: false,
+            past: 0,
+            machine: MadeUpMachine::default(),
+            ends: MadeUpEnds::default(),
+        }
     }
 }
 
@@ -108,24 +128,45 @@ impl Source for Synthetic {
     }
 
     fn sample(&mut self, needs: &Needs, sink: &mut dyn SampleSink) -> Result<Pace, SourceError> {
-        if self.begun {
-            self.world.tick();
-            for actor in &mut self.actors {
-                actor.tick(&mut self.world);
-            }
-        }
+        let actions = self.machine.take();
+        self.world.ended.extend(actions.iter().filter_map(|action| match action {
+            MadeUpAction::End(process) => Some(*process),
+            MadeUpAction::Close(_) => None,
+        }));
+        self.ends.take_in(actions);
+        let seconds = if self.past > 0 { PAST_STEP } else { 1 };
+        (0..if self.begun { seconds } else { 0 }).for_each(|_| self.tick());
         self.begun = true;
         let mut snapshot = sink.begin(self.world.now, self.world.wall);
         for actor in &self.actors {
             actor.show(&mut snapshot.sockets);
         }
+        self.ends.leave_out(&mut snapshot.sockets);
         snapshot.took = took(snapshot.sockets.len());
         snapshot.names = Arc::clone(&self.names);
         snapshot.coverage = coverage(&snapshot.sockets);
         snapshot.facts = kernel::facts(&self.world.counters);
         answers::answer(needs, self.world.second, &mut snapshot);
         sink.finish(snapshot);
-        Ok(Pace::Interval)
+        let is_past = self.past > 0;
+        self.past = self.past.saturating_sub(1);
+        Ok(if is_past { Pace::After(Duration::ZERO) } else { Pace::Interval })
+    }
+
+    fn show_on_screen(&mut self) -> Option<MadeUpMachine> {
+        self.past = PAST_SAMPLES;
+        self.world.swings = true;
+        self.info.abilities = Abilities { kill: true, close: true };
+        Some(self.machine.clone())
+    }
+}
+
+impl Synthetic {
+    fn tick(&mut self) {
+        self.world.tick();
+        for actor in &mut self.actors {
+            actor.tick(&mut self.world);
+        }
     }
 }
 

@@ -88,6 +88,29 @@ fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
 }
 
 #[test]
+fn the_demo_lets_itself_be_acted_on_and_says_that_all_of_it_is_made_up() {
+    let mut source = Synthetic::small(1);
+    source.show_on_screen().expect("it is made up");
+    let mut app = app(source.info().clone(), (80, 24));
+    let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
+    for _ in 0..20 {
+        source.sample(&Needs::default(), &mut snapshot).expect("it never fails");
+        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
+    }
+    let made_up = "nothing of this machine is touched";
+    press(&mut app, "2jK⏎");
+    let asked = picture(&app);
+    assert!(asked.contains("made-up process") && asked.contains(made_up), "{asked}");
+    resize(&mut app, (40, 10));
+    assert!(picture(&app).contains("made-up process"), "{}", picture(&app));
+    press(&mut app, "⎋");
+    resize(&mut app, (80, 24));
+    press(&mut app, "1glljX");
+    let asked = picture(&app);
+    assert!(asked.contains("made-up socket") && asked.contains(made_up), "{asked}");
+}
+
+#[test]
 fn enter_on_a_state_shows_its_connections() {
     let mut app = after(5, (120, 40));
     press(&mut app, "5j⏎");

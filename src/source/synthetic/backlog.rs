@@ -12,7 +12,9 @@ use crate::model::tcp_state::TcpState::{self, Established, SynRecv, TimeWait};
 use crate::model::time::Timestamp;
 use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::CastProcess;
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info, receive_fin, retransmit};
+use crate::source::synthetic::life::{
+    PlannedConnection, PlannedState, PlannedTraffic, fresh_info, receive_fin, retransmit,
+};
 use crate::source::synthetic::world::{World, any};
 use crate::source::synthetic::{Actor, DemoScale};
 
@@ -28,7 +30,8 @@ const REPORT: &[PlannedState] = &[
     PlannedState { state: Established, seconds: (3, 8),   percent: 100 },
     PlannedState { state: TimeWait,    seconds: (60, 60), percent: 100 },
 ];
-const ROWS: Traffic = Traffic { received: 0, sent: 88_000, busy_percent: 90, rtt_us: 900, lost_percent: 0 };
+const ROWS: PlannedTraffic =
+    PlannedTraffic { received: 0, sent: 88_000, busy_percent: 90, rtt_us: 900, lost_percent: 0 };
 
 /// The listener, its queue, and what was taken from it.
 #[derive(Debug)]
@@ -155,6 +158,10 @@ impl ReportApi {
 
 impl Actor for ReportApi {
     fn tick(&mut self, world: &mut World) {
+        // Without a listener the kernel refuses, and drops nothing at a queue.
+        if world.has_ended(world.cast.one(CastProcess::ReportApi)) {
+            return;
+        }
         self.served.retain_mut(|life| life.tick(world));
         if world.second >= self.next_accept {
             self.next_accept = world.second + world.random.between(3, 7);

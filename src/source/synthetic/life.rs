@@ -27,7 +27,7 @@ pub struct PlannedState {
 
 /// How a connection uses the time in which data can flow.
 #[derive(Clone, Copy, Debug)]
-pub struct Traffic {
+pub struct PlannedTraffic {
     /// Bytes received in a busy second.
     pub received: u32,
     /// Bytes sent in a busy second.
@@ -40,7 +40,7 @@ pub struct Traffic {
     pub lost_percent: u32,
 }
 
-impl Traffic {
+impl PlannedTraffic {
     /// No data after the first.
     pub const QUIET: Self = Self { received: 0, sent: 0, busy_percent: 0, rtt_us: 400, lost_percent: 0 };
 }
@@ -52,7 +52,7 @@ pub struct PlannedConnection {
     pub socket: Socket,
     holder: SocketHolder,
     plan: &'static [PlannedState],
-    traffic: Traffic,
+    traffic: PlannedTraffic,
     /// The next stage of the plan.
     next: usize,
     /// When the state of now ends.
@@ -65,7 +65,7 @@ impl PlannedConnection {
         world: &mut World,
         socket: Socket,
         holder: SocketHolder,
-        (plan, traffic): (&'static [PlannedState], Traffic),
+        (plan, traffic): (&'static [PlannedState], PlannedTraffic),
     ) -> Self {
         let mut life = Self { socket, holder, plan, traffic, next: 0, ends: world.now };
         life.move_on(world);
@@ -161,6 +161,7 @@ impl PlannedConnection {
 
     /// One second of data.
     fn flow(&mut self, world: &mut World) {
+        let swing = world.swing_percent();
         let Some(tcp) = &mut self.socket.tcp else { return };
         let random = &mut world.random;
         if !random.chance(self.traffic.busy_percent) {
@@ -168,7 +169,8 @@ impl PlannedConnection {
             self.socket.timer = None;
             return;
         }
-        let mut share = |mean: u32| u64::from(mean) * u64::from(random.between(40, 160)) / 100;
+        let swing = u64::from(swing);
+        let mut share = |mean: u32| u64::from(mean) * u64::from(random.between(40, 160)) * swing / 10_000;
         tcp.bytes.get_or_insert_default().add(share(self.traffic.received), share(self.traffic.sent));
         let heard = world.now.before(Duration::from_millis(u64::from(random.between(2, 700))));
         (tcp.last_data_received, tcp.last_ack_received) = (heard.into(), heard.into());

@@ -8,7 +8,7 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState::{CloseWait, Established};
 use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::{CastProcess, SocketHolder};
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info, receive_fin};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, PlannedTraffic, fresh_info, receive_fin};
 use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
 use crate::source::synthetic::{Actor, DemoScale};
 
@@ -21,7 +21,8 @@ const LEAK_EVERY: (u32, u32) = (11, 19);
 
 /// Longer than any demo: the leak below ends it.
 const OPEN: &[PlannedState] = &[PlannedState { state: Established, seconds: (100_000_000, 100_000_000), percent: 100 }];
-const QUERIES: Traffic = Traffic { received: 21_000, sent: 2_600, busy_percent: 70, rtt_us: 380, lost_percent: 0 };
+const QUERIES: PlannedTraffic =
+    PlannedTraffic { received: 21_000, sent: 2_600, busy_percent: 70, rtt_us: 380, lost_percent: 0 };
 
 /// The pool's connections to the database.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
 use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::CastProcess;
-use crate::source::synthetic::life::{Traffic, fresh_info};
+use crate::source::synthetic::life::{PlannedTraffic, fresh_info};
 use crate::source::synthetic::world::World;
 
 /// The first client's address; each client machine has `PER_HOST` connections.
@@ -44,7 +44,7 @@ fn quiet(world: &mut World, number: u32) -> Socket {
     let mut socket = world.tcp(TcpState::Established, Endpoint::new(LOCAL_V4, 8_443), remote);
     let holder = world.cast.one(CastProcess::Gateway).clone();
     world.give(&mut socket, &holder);
-    let mut tcp = fresh_info(world, Traffic::QUIET.rtt_us);
+    let mut tcp = fresh_info(world, PlannedTraffic::QUIET.rtt_us);
     let idle = world.random.between(30, 86_400);
     let heard = world.ago(idle).into();
     (tcp.last_data_received, tcp.last_ack_received, tcp.last_data_sent) = (heard, heard, heard);

@@ -8,7 +8,7 @@ use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::source::synthetic::Actor;
 use crate::source::synthetic::cast::CastProcess;
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic, fresh_info};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, PlannedTraffic, fresh_info};
 use crate::source::synthetic::web;
 use crate::source::synthetic::world::{World, endpoint};
 
@@ -44,7 +44,7 @@ const DATAGRAMS: [(CastProcess, &str); 7] = [
 
 /// Connections that stay: whose, our end, the other end, and how busy. Loopback ones stand here once for each end.
 #[rustfmt::skip]
-const SESSIONS: [(CastProcess, &str, &str, Traffic); 11] = [
+const SESSIONS: [(CastProcess, &str, &str, PlannedTraffic); 11] = [
     (CastProcess::Session,         "10.0.0.7:22",                "10.0.3.9:52210",                TYPING),
     (CastProcess::Session,         "[2001:db8:0:7::7]:22",       "[2001:db8:20::9]:40112",        TYPING),
     (CastProcess::NodeExporter,    "[::ffff:10.0.0.7]:9100",     "[::ffff:10.0.8.4]:48822",       SCRAPE),
@@ -59,13 +59,13 @@ const SESSIONS: [(CastProcess, &str, &str, Traffic); 11] = [
 ];
 
 #[rustfmt::skip]
-const TYPING: Traffic  = Traffic { received: 90,     sent: 1_400,  busy_percent: 25, rtt_us: 1_900, lost_percent: 0 };
+const TYPING: PlannedTraffic  = PlannedTraffic { received: 90,     sent: 1_400,  busy_percent: 25, rtt_us: 1_900, lost_percent: 0 };
 #[rustfmt::skip]
-const SCRAPE: Traffic  = Traffic { received: 280,    sent: 71_000, busy_percent: 7,  rtt_us: 620,   lost_percent: 0 };
+const SCRAPE: PlannedTraffic  = PlannedTraffic { received: 280,    sent: 71_000, busy_percent: 7,  rtt_us: 620,   lost_percent: 0 };
 #[rustfmt::skip]
-const QUERIES: Traffic = Traffic { received: 18_000, sent: 2_100,  busy_percent: 85, rtt_us: 45,    lost_percent: 0 };
+const QUERIES: PlannedTraffic = PlannedTraffic { received: 18_000, sent: 2_100,  busy_percent: 85, rtt_us: 45,    lost_percent: 0 };
 #[rustfmt::skip]
-const ANSWERS: Traffic = Traffic { received: 2_100,  sent: 18_000, busy_percent: 85, rtt_us: 45,    lost_percent: 0 };
+const ANSWERS: PlannedTraffic = PlannedTraffic { received: 2_100,  sent: 18_000, busy_percent: 85, rtt_us: 45,    lost_percent: 0 };
 
 const OPEN: &[PlannedState] =
     &[PlannedState { state: TcpState::Established, seconds: (100_000_000, 100_000_000), percent: 100 }];

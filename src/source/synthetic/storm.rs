@@ -8,7 +8,7 @@ use crate::model::tcp_state::TIME_WAIT_LEN;
 use crate::model::tcp_state::TcpState::{Established, TimeWait};
 use crate::source::synthetic::addresses::LOCAL_V4;
 use crate::source::synthetic::cast::CastProcess;
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, PlannedTraffic};
 use crate::source::synthetic::world::{EphemeralPorts, World, endpoint};
 use crate::source::synthetic::{Actor, DemoScale};
 
@@ -19,7 +19,8 @@ const ONE_QUESTION: &[PlannedState] = &[
 ];
 /// Over already, before conntop came.
 const OVER: &[PlannedState] = &[PlannedState { state: TimeWait, seconds: (60, 60), percent: 100 }];
-const QUESTION: Traffic = Traffic { received: 480, sent: 110, busy_percent: 100, rtt_us: 290, lost_percent: 0 };
+const QUESTION: PlannedTraffic =
+    PlannedTraffic { received: 480, sent: 110, busy_percent: 100, rtt_us: 290, lost_percent: 0 };
 
 /// The short connections.
 #[derive(Debug)]
@@ -65,7 +66,9 @@ impl CacheClient {
 impl Actor for CacheClient {
     fn tick(&mut self, world: &mut World) {
         self.lives.retain_mut(|life| life.tick(world));
-        self.questions(world);
+        if !world.has_ended(world.cast.one(CastProcess::CronSync)) {
+            self.questions(world);
+        }
     }
 
     fn show(&self, sockets: &mut Vec<Socket>) {

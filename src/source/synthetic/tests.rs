@@ -234,3 +234,58 @@ fn the_counters_tell_of_the_full_queue_and_of_nothing_else() {
     assert!(share < last.segments_sent - first.segments_sent, "less than one in a hundred is sent again");
     assert_eq!((last.time_wait_overflows, last.memory_aborts), (first.time_wait_overflows, first.memory_aborts));
 }
+
+/// The sockets of the next sample.
+fn next(source: &mut Synthetic) -> (Vec<Socket>, Pace) {
+    let mut snapshot = Snapshot::default();
+    let pace = source.sample(&Needs::default(), &mut snapshot).expect("it never fails");
+    (snapshot.sockets, pace)
+}
+
+#[test]
+fn on_the_screen_a_quarter_of_an_hour_comes_before_now() {
+    let mut source = Synthetic::small(1);
+    assert!(!source.info().abilities.kill, "no command may act on it");
+    source.show_on_screen().expect("it is made up");
+    let mut snapshot = Snapshot::default();
+    let (mut first, mut samples) = (None, 0);
+    while source.sample(&Needs::default(), &mut snapshot).expect("it never fails") == Pace::After(Duration::ZERO) {
+        first.get_or_insert(snapshot.at);
+        samples += 1;
+    }
+    let past = snapshot.at.since(first.expect("there is a past"));
+    assert!(past >= Duration::from_secs(14 * 60) && past <= Duration::from_secs(15 * 60), "{past:?}");
+    assert_eq!(samples, PAST_SAMPLES);
+}
+
+#[test]
+fn a_process_that_is_ended_takes_its_sockets_with_it_and_so_does_a_close() {
+    let mut source = Synthetic::new(1);
+    let machine = source.show_on_screen().expect("it is made up");
+    let (sockets, _) = next(&mut source);
+    let holder = |sockets: &[Socket], name: &str| {
+        let live = sockets.iter().filter_map(|socket| match &socket.owner {
+            Owner::Live(holders) => Some(holders.all()),
+            _ => None,
+        });
+        live.flatten().find(|process| process.name.as_str() == name).map(|process| process.id)
+    };
+    let (api, cron) =
+        (holder(&sockets, "report-api").expect("it runs"), holder(&sockets, "cron-sync").expect("it runs"));
+    let leaked = sockets.iter().find(|socket| socket.state == TcpState::CloseWait).expect("there is a leak").id;
+    assert!(
+        [MadeUpAction::End(api), MadeUpAction::End(cron), MadeUpAction::Close(leaked)]
+            .iter()
+            .all(|act| machine.act(*act))
+    );
+    for _ in 0..90 {
+        let (sockets, _) = next(&mut source);
+        assert_eq!((holder(&sockets, "report-api"), holder(&sockets, "cron-sync")), (None, None));
+        assert!(sockets.iter().all(|socket| socket.id != leaked));
+        assert!(sockets.iter().all(|socket| socket.local.port != 9_090 || socket.state == TcpState::TimeWait));
+        assert!(holder(&sockets, "jdbc-pool").is_some(), "others live on");
+    }
+    let storm = |sockets: &[Socket]| sockets.iter().filter(|socket| socket.remote.port == 6_379).count();
+    assert!(storm(&next(&mut source).0) < 100, "what it left behind has ended");
+    assert!((0..1_000).any(|_| !machine.act(MadeUpAction::Close(leaked))), "what waits is bounded");
+}

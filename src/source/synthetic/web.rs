@@ -7,7 +7,7 @@ use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState::{CloseWait, Established, FinWait1, FinWait2, LastAck, SynRecv, TimeWait};
 use crate::source::synthetic::addresses::{LOCAL_V4, LOCAL_V6};
 use crate::source::synthetic::cast::NGINX_WORKERS;
-use crate::source::synthetic::life::{PlannedConnection, PlannedState, Traffic};
+use crate::source::synthetic::life::{PlannedConnection, PlannedState, PlannedTraffic};
 use crate::source::synthetic::world::{World, any};
 use crate::source::synthetic::{Actor, DemoScale};
 
@@ -34,11 +34,11 @@ const CLOSED_BY_CLIENT: &[PlannedState] = &[
 
 /// Pages, a download, an idle keep-alive, a far and lossy mobile client.
 #[rustfmt::skip]
-const TRAFFIC: [Traffic; 4] = [
-    Traffic { received: 1_900,  sent: 48_000,    busy_percent: 35, rtt_us: 18_000,  lost_percent: 1 },
-    Traffic { received: 2_400,  sent: 1_900_000, busy_percent: 95, rtt_us: 31_000,  lost_percent: 4 },
-    Traffic { received: 700,    sent: 9_000,     busy_percent: 4,  rtt_us: 24_000,  lost_percent: 0 },
-    Traffic { received: 1_200,  sent: 21_000,    busy_percent: 30, rtt_us: 212_000, lost_percent: 14 },
+const TRAFFIC: [PlannedTraffic; 4] = [
+    PlannedTraffic { received: 1_900,  sent: 48_000,    busy_percent: 35, rtt_us: 18_000,  lost_percent: 1 },
+    PlannedTraffic { received: 2_400,  sent: 1_900_000, busy_percent: 95, rtt_us: 31_000,  lost_percent: 4 },
+    PlannedTraffic { received: 700,    sent: 9_000,     busy_percent: 4,  rtt_us: 24_000,  lost_percent: 0 },
+    PlannedTraffic { received: 1_200,  sent: 21_000,    busy_percent: 30, rtt_us: 212_000, lost_percent: 14 },
 ];
 
 /// Networks that clients come from: the documentation ranges of RFC 5737, and the office.

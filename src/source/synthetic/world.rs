@@ -3,9 +3,11 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
+
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::facts::Counters;
-use crate::model::process::Owner;
+use crate::model::process::{Owner, ProcessId};
 use crate::model::socket::{Queues, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::{Timestamp, WallTime};
@@ -34,6 +36,10 @@ pub struct World {
     pub cast: Cast,
     /// What the kernel has counted.
     pub counters: Counters,
+    /// Whether traffic rises and falls over minutes, for the graphs of the screen.
+    pub swings: bool,
+    /// Processes that the user has ended.
+    pub ended: FxHashSet<ProcessId>,
     next_cookie: u64,
     next_inode: NonZeroU32,
 }
@@ -48,6 +54,8 @@ impl World {
             random: Random::new(seed),
             cast: Cast::new(boot(UPTIME_START, WALL_START)),
             counters: kernel::COUNTERS_START,
+            swings: false,
+            ended: FxHashSet::default(),
             next_cookie: 1,
             next_inode: NonZeroU32::new(21_000).expect("the constant is not zero"),
         }
@@ -59,6 +67,24 @@ impl World {
         self.wall = WallTime(self.wall.0 + 1_000);
         self.second = self.second.saturating_add(1);
         kernel::tick(&mut self.counters, self.second);
+    }
+
+    /// How busy this second is beside the usual one, in percent: a slow rise and fall, with a short burst now and then. Takes no
+    /// random number from the actors.
+    pub fn swing_percent(&self) -> u32 {
+        const PERIOD: u32 = 280;
+        const BURST: (u32, u32) = (97, 9);
+        if !self.swings {
+            return 100;
+        }
+        let from_top = (self.second % PERIOD).abs_diff(PERIOD / 2);
+        let burst = if self.second % BURST.0 < BURST.1 { 60 } else { 0 };
+        40 + from_top + burst
+    }
+
+    /// Whether the user has ended all of the processes of `holder`.
+    pub fn has_ended(&self, holder: &SocketHolder) -> bool {
+        holder.holders.all().iter().all(|process| self.ended.contains(&process.id))
     }
 
     /// The instant `seconds` ago.
