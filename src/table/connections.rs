@@ -39,7 +39,7 @@ pub fn has_namespaces(store: &Store) -> bool {
 #[rustfmt::skip]
 pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("proto", "PROTO", ValueKind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
-        .width(5, 5).rank(7).fact(SocketFact::Protocol).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
+        .width(5, 5).rank(8).fact(SocketFact::Protocol).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", ValueKind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
         .width(6, 6).fact(SocketFact::Family).about("The family of the socket: ipv4 or ipv6 (an IPv6 socket may talk to IPv4 peers)."),
     Column::new("local", "LOCAL", ValueKind::Endpoint, |row, store| Value::or_missing(SocketRow::local(row), |local| Value::Endpoint(AddressText::local(socket(row), store.names()), local.port)))
@@ -53,13 +53,13 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("raddr", "RADDR", ValueKind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
         .width(9, 39).fact(SocketFact::Address(SocketEnd::Remote)).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
     Column::new(HOST, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
-        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
+        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
     Column::new("rport", "RPORT", ValueKind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).fact(SocketFact::Port(SocketEnd::Remote)).about("The peer's port."),
     Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
         .width(11, 11).rank(0).fact(SocketFact::State).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
     Column::new("age", "AGE", ValueKind::Span, age)
-        .width(6, 7).rank(2).json("age_seconds").drift(Drift::Even).reads(TCP_INFO).about("How long it has been in this state, in seconds; '>' means at least that long."),
+        .width(6, 7).rank(3).json("age_seconds").drift(Drift::Even).reads(TCP_INFO).about("How long it has been in this state, in seconds; '>' means at least that long."),
     Column::new("age_basis", "BASIS", ValueKind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
         .width(8, 8).reads(TCP_INFO).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
     Column::new("process", "PROCESS", ValueKind::Text, |row, _| Value::Process(&socket(row).owner))
@@ -67,17 +67,17 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("program", "PROGRAM", ValueKind::Text, |row, _| Value::or_missing(socket(row).owner.process(), |process| Value::Text(process.name.as_str())))
         .width(9, 24).not_in_json().reads(OWNER).about("The name of the process with the lowest pid among those that hold it, or held it last: folded lines count it there."),
     Column::new("pid", "PID", ValueKind::Number, |row, _| Value::or_missing(socket(row).owner.holders(), |holders| Value::Pids(holders)))
-        .width(7, 7).rank(3).fact(SocketFact::Pid).reads(OWNER).about("The process id; the lowest if several processes share the socket."),
+        .width(7, 7).rank(4).fact(SocketFact::Pid).reads(OWNER).about("The process id; the lowest if several processes share the socket."),
     Column::new("user", "USER", ValueKind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
-        .width(8, 16).rank(8).drift(Drift::Names).reads(OWNER.and(USERS)).about("The user the socket belongs to: the name, or the number where there is none."),
+        .width(8, 16).rank(9).drift(Drift::Names).reads(OWNER.and(USERS)).about("The user the socket belongs to: the name, or the number where there is none."),
     Column::new("uid", "UID", ValueKind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
         .width(6, 10).reads(OWNER).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", ValueKind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
         .width(10, 10).reads(OWNER).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
     Column::new("recvq", "RECVQ", ValueKind::Bytes, |row, _| queue(row, |queues| Some(queues.receive)))
-        .width(5, 7).rank(4).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
+        .width(5, 7).rank(5).json("recvq_bytes").about("Received and not read, in bytes; for a listener the connections that wait to be accepted."),
     Column::new("sendq", "SENDQ", ValueKind::Bytes, |row, _| queue(row, |queues| queues.send))
-        .width(5, 7).rank(6).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
+        .width(5, 7).rank(7).json("sendq_bytes").about("Sent and not acknowledged, in bytes; for a listener the limit of its accept queue."),
     Column::new("backlog", "BACKLOG", ValueKind::Count, |row, _| backlog(row, |queues| Some(queues.receive)))
         .width(7, 7).about("Connections that wait to be accepted; listeners only."),
     Column::new("backlog_limit", "LIMIT", ValueKind::Count, |row, _| backlog(row, |queues| queues.send))
@@ -103,7 +103,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("netns", "NETNS", ValueKind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
         .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
     Column::new(NAMESPACE, "NAMESPACE", ValueKind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
-        .width(9, 24).rank(5).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
+        .width(9, 24).rank(6).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
     Column::new("interface", "IFACE", ValueKind::Text, |row, store| Value::or_missing(interface(row, store), |name| Value::Text(name.as_str())))
         .width(6, 15).drift(Drift::Names).about("The network interface the socket is bound to."),
     Column::new("v6only", "V6ONLY", ValueKind::Flag, |row, _| Value::or_missing(socket(row).v6only, Value::Flag))
@@ -115,7 +115,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("service", "SERVICE", ValueKind::Text, |row, _| Value::or_missing(service(row), Value::Text))
         .width(8, 16).rank(13).fact(SocketFact::Service).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", ValueKind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
-        .width(14, 14).rank(9).reads(OWNER).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+        .width(11, 14).rank(2).reads(OWNER).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
     Column::new("drops", "DROPS", ValueKind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
         .width(5, 7).about("Packets that the kernel dropped because the socket could not take them: UDP, datagrams; a listener, attempts to connect."),
     Column::new("subflow", "SUBFLOW", ValueKind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))

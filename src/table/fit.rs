@@ -134,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn eighty_cells_show_all_that_is_needed_to_find_a_leak() {
-        for key in ["local", "remote", "state", "age", "process", "pid", "recvq", "sendq"] {
+    fn eighty_cells_show_who_leaks_where_since_when_and_why() {
+        for key in ["local", "remote", "state", "age", "process", "pid", "verdict"] {
             assert!(keys(78).contains(&key), "{key} is not in {:?}", keys(78));
         }
     }

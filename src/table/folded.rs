@@ -1,5 +1,6 @@
 //! Folded lines: many sockets that have a cause in common as one line, and those that are unfolded below it.
 
+pub mod causes;
 pub mod columns;
 pub mod standing;
 mod tree;

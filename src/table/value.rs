@@ -145,8 +145,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What people read where there are only `width` cells: a state by its short name, an endpoint with its port kept,
-    /// anything else cut with a mark.
+    /// What people read where there are only `width` cells: a state by its short name, an address and an endpoint
+    /// with their ends kept, anything else cut with a mark.
     pub fn text_within(&self, width: u16) -> Cow<'a, str> {
         let text = self.text();
         if cut::cells(&text) <= usize::from(width) {
@@ -158,7 +158,8 @@ impl<'a> Value<'a> {
                 Some(short) => cut::cut(short, width),
                 None => Cow::Owned(cut::cut(&text, width).into_owned()),
             },
-            Self::Endpoint(..) => Cow::Owned(cut::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)),
+            Self::Endpoint(..) => Cow::Owned(cut::cut_address(&text, text.rfind(':'), width).into_owned()),
+            Self::Address(_) => Cow::Owned(cut::cut_address(&text, None, width).into_owned()),
             // Its start says which machine, its end whose.
             Self::Host(_) => Cow::Owned(cut::cut_keeping_end(&text, domain_at(&text, usize::from(width) / 2), width)),
             _ => Cow::Owned(cut::cut(&text, width).into_owned()),
@@ -447,7 +448,7 @@ mod tests {
     fn narrow_cells_keep_what_matters() {
         let endpoint = Value::Endpoint(AddressText::plain("192.168.100.100".parse().expect("an address")), 51_234);
         assert_eq!(endpoint.text_within(21), "192.168.100.100:51234");
-        assert_eq!(endpoint.text_within(14), "192.168…:51234");
+        assert_eq!(endpoint.text_within(14), "…100.100:51234");
         assert_eq!(Value::State(TcpState::CloseWait).text_within(5), TcpState::CloseWait.row().short);
         assert_eq!(Value::Text("postgres").text_within(5), "post…");
         assert_eq!(Value::Process(&Owner::Unaccepted).text(), "in accept queue");

@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::table::column::{Align, Column};
 use crate::table::cut::cells;
 use crate::table::fit::ColumnSpan;
+use crate::table::folded::causes;
 use crate::table::folded::columns::WHY;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
@@ -66,6 +67,9 @@ pub fn draw_cells<R: TableRow>(
             Value::State(_) if look.is_closed => draw_text(painter, area, column.align, "closed", role),
             Value::Word { .. } if is_verdict(column) && look.is_too_young => {
                 draw_text(painter, area, column.align, too_young(width), role);
+            }
+            value if is_verdict(column) => {
+                draw_text(painter, area, column.align, &causes::within(&value.text(), width), role);
             }
             value => draw_text(painter, area, column.align, &value.text_within(width), role),
         }

@@ -13,7 +13,7 @@ pub const MARGIN_LEFT: u16 = 2;
 /// Columns up to this rank hold names and addresses, which are to be read in full.
 const NAMES_RANK_MAX: u8 = 1;
 /// Columns from this rank on may give their room to names and addresses.
-const SPARE_RANK_MIN: u8 = 10;
+const SPARE_RANK_MIN: u8 = 7;
 /// The same rank while names of hosts are shown too.
 const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 /// A name of a host that has less room is mostly cut.
@@ -72,11 +72,13 @@ impl<R> TableColumns<R> {
         }
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
-            let least = shown.iter().max_by_key(|(index, _)| self.all[*index].rank).map(|(index, _)| *index);
+            // Of equal ranks the one to the right goes first, as `fit` has it.
+            let worth = |index: usize| (self.all[index].rank, index);
+            let least = shown.iter().map(|(index, _)| *index).max_by_key(|index| worth(*index));
             let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
             match least.filter(|&index| self.all[index].rank >= Some(spare)) {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
-                    chosen.retain(|&index| self.all[index].rank < self.all[least].rank);
+                    chosen.retain(|&index| worth(index) < worth(least));
                 }
                 _ => return place(self.all, &shown, self.margin_left, room),
             }

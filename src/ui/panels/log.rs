@@ -138,5 +138,5 @@ fn end_text(text: String, width: u16) -> String {
     if cells(&text) <= usize::from(width) {
         return text;
     }
-    crate::table::cut::cut_keeping_end(&text, text.rfind(':').unwrap_or(0), width)
+    crate::table::cut::cut_address(&text, text.rfind(':'), width).into_owned()
 }
