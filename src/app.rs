@@ -21,6 +21,7 @@ pub mod flows;
 pub mod footer;
 mod gather;
 pub mod input;
+pub mod inspector;
 pub mod keymap;
 mod keys;
 mod kill;
@@ -153,6 +154,8 @@ pub struct App {
     pub processes: usize,
     /// Whether the machine has had very few sockets for as long as the history goes back.
     is_small: bool,
+    /// The user has hidden the inspector.
+    hides_inspector: bool,
     /// Another sample follows the last one at once.
     is_overtaken: bool,
     /// Whether data comes.
@@ -195,6 +198,7 @@ impl App {
             flows: Flows::default(),
             processes: 0,
             is_small: false,
+            hides_inspector: false,
             is_overtaken: false,
             source_status: SourceStatus::default(),
             theme: config.themes.first,

@@ -10,6 +10,7 @@ mod header;
 mod headline;
 mod help;
 mod histogram;
+mod inspector;
 mod menu;
 mod painter;
 mod panels;
@@ -58,6 +59,7 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
         Page::Tab => panels::draw(painter, layout, app),
     }
     panels::log::draw_below_table(painter, layout.log, app);
+    inspector::draw(painter, layout.inspector, app);
     footer::draw(painter, layout, app);
     match &app.mode {
         Mode::Normal => {}

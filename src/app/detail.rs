@@ -20,6 +20,7 @@ use crate::store::row::SocketRow;
 use crate::table::units;
 
 pub use crate::app::prose::wrap;
+pub(in crate::app) use in_state::verdict_words;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 110;

@@ -13,6 +13,8 @@ const ROOMY_HEIGHT_MIN: u16 = 34;
 pub const STATE_LINES: u16 = 12;
 /// From this width on the graphs of the flow stand beside the states.
 const FLOW_WIDTH_MIN: u16 = 100;
+/// On a machine with few sockets they stand below the line of states from this width on.
+const GRAPHS_WIDTH_MIN: u16 = 60;
 /// On a machine with few sockets the table keeps so many lines, and the graphs get the rest.
 const SMALL_TABLE_HEIGHT: u16 = 12;
 /// The graphs get no higher than this.
@@ -99,9 +101,9 @@ impl Layout {
         if width < SIZE_MIN.0 || height < SIZE_MIN.1 {
             return None;
         }
-        let roomy = width >= 60 && height >= 16;
+        let roomy = height >= 16;
         let parts = view.parts();
-        let form = states_form(size, parts);
+        let form = states_form(height, parts);
         let mut top = Stack { width, at: 0 };
         let header = top.take(u16::from(roomy));
         let headline = top.take(headline_height(height, content.culprits));
@@ -156,7 +158,7 @@ fn graphs(top: &mut Stack, (form, free): (StatesForm, u16), is_small: bool) -> (
         StatesForm::Line => {
             let states = top.take(1);
             let spare = spare.saturating_sub(1).min(GRAPHS_HEIGHT_MAX);
-            let has_flow = top.width >= 60 && spare >= FLOW_HEIGHT_MIN;
+            let has_flow = top.width >= GRAPHS_WIDTH_MIN && spare >= FLOW_HEIGHT_MIN;
             (states, top.take(if has_flow { spare } else { 0 }))
         }
         StatesForm::Panel => {
@@ -193,10 +195,11 @@ impl Stack {
     }
 }
 
-const fn states_form((width, height): (u16, u16), parts: PanelParts) -> StatesForm {
-    match (width, height) {
+/// The same at every width, so that a wider window never has fewer rows.
+const fn states_form(height: u16, parts: PanelParts) -> StatesForm {
+    match height {
         _ if !parts.states => StatesForm::Hidden,
-        (FLOW_WIDTH_MIN.., 28..) | (60.., 44..) => StatesForm::Panel,
+        28.. => StatesForm::Panel,
         _ => StatesForm::Line,
     }
 }
@@ -350,6 +353,9 @@ mod tests {
         assert_eq!((large.states_form, large.body.height, large.log.height), (StatesForm::Panel, 20, 6));
         assert_eq!((large.states, large.flow), (Rect::new(0, 4, 60, 7), Rect::new(60, 4, 60, 7)));
         assert_eq!((at((40, 10)).header.height, at((40, 10)).headline.height, at((40, 10)).body.height), (0, 1, 6));
+        for (width, height) in (40..300).flat_map(|width| [10, 24, 28, 40, 60].map(move |height| (width, height))) {
+            assert!(at((width + 1, height)).body.height >= at((width, height)).body.height, "{width}x{height}");
+        }
         assert!(Layout::of((39, 10), ScreenView::Detail, false, &busy).is_none());
     }
 

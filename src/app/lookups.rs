@@ -58,7 +58,7 @@ impl App {
     fn visible_peers(&self) -> Vec<IpAddr> {
         let shown = match &self.page {
             Page::Detail(detail) => detail.row.iter().map(|row| row.connection.socket.remote.addr).collect(),
-            Page::Tab if self.panel().table().is_some_and(|table| table.columns().shows_hosts(self.config.size.0)) => {
+            Page::Tab if self.panel().table().is_some_and(|table| table.columns().shows_hosts(self.table_width())) => {
                 self.panel().peers(&self.panel_context())
             }
             Page::Tab => Vec::new(),

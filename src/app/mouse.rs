@@ -96,7 +96,7 @@ impl App {
     /// A click on a heading does what the menu of columns does.
     fn click_heading(&mut self, x: u16) {
         let Some(table) = self.panel().table() else { return };
-        let shown = table.columns().shown(self.config.size.0);
+        let shown = table.columns().shown(self.table_width());
         // The gap after a column is its own.
         if let Some(place) = shown.iter().rev().find(|place| place.x <= x) {
             self.dirty = true;

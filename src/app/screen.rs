@@ -23,14 +23,22 @@ impl App {
             Page::Tab => ScreenView::Tab(self.tab),
             Page::Detail(_) => ScreenView::Detail,
         };
-        let content =
-            ScreenContent { culprits: self.panels.findings.culprits(), is_small: self.is_small, inspector_width: 0 };
+        let content = ScreenContent {
+            culprits: self.panels.findings.culprits(),
+            is_small: self.is_small,
+            inspector_width: self.inspector_width(),
+        };
         Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)), &content)
     }
 
     /// How far back the graphs of the main screen go: as far as there is a history, a quarter of an hour at most.
     pub fn graph_span(&self) -> ChartSpan {
         self.store.history().shortest_span()
+    }
+
+    /// How many cells the table has.
+    pub(super) fn table_width(&self) -> u16 {
+        self.layout().map_or(self.config.size.0, |layout| layout.body.width)
     }
 
     /// How many lines the main part of the screen has.

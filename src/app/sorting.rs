@@ -17,7 +17,7 @@ impl App {
     /// Sorts by the column `by` places to the right of the present one among those on the screen.
     pub(super) fn step_sort(&mut self, by: isize) {
         let Some(table) = self.panel().table() else { return };
-        let (sort, heads, shown) = (table.sort(), table.columns().heads(), table.columns().shown(self.config.size.0));
+        let (sort, heads, shown) = (table.sort(), table.columns().heads(), table.columns().shown(self.table_width()));
         let at = shown.iter().position(|place| place.index == sort.column);
         let is_hint = |place: &ColumnSpan| heads.get(place.index).is_some_and(|head| head.is_hint);
         let mut next = at.map_or(Some(0), |at| at.checked_add_signed(by));

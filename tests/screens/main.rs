@@ -16,3 +16,4 @@ mod healthy_day {
 mod panels;
 mod recording;
 mod typing;
+mod widths;

@@ -107,7 +107,8 @@ fn verdict_evidence(socket: &Socket) -> Option<String> {
     Some(format!("{inode}, {unread}"))
 }
 
-const fn verdict_words(verdict: CloseWaitVerdict) -> &'static str {
+/// Why a socket in `CLOSE_WAIT` is not closed, in a sentence.
+pub(in crate::app) const fn verdict_words(verdict: CloseWaitVerdict) -> &'static str {
     match verdict {
         CloseWaitVerdict::MissingClose => {
             "never closed: the application read the end of the stream and did not call close()"

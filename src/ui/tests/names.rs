@@ -25,7 +25,10 @@ fn named(size: (u16, u16), lookups: Lookups) -> App {
 fn a_name_stands_beside_its_address_and_the_header_says_who_is_asked() {
     for (size, name) in [((80, 24), " web-8-8-4-….com "), ((120, 40), " web-8-8-4-4"), ((200, 60), " web-8-8-4-4")] {
         let text = screen(&named(size, Lookups::On));
-        let row = text.lines().find(|line| line.contains("8.8.4.4:40122")).unwrap_or_else(|| panic!("{text}"));
+        let row = text
+            .lines()
+            .find(|line| line.contains('▸') && line.contains("8.8.4.4:40122"))
+            .unwrap_or_else(|| panic!("{text}"));
         assert!(row.contains(name) && text.contains("HOST?") && text.contains("DNS (n)"), "{text}");
         let text = screen(&named(size, Lookups::Off));
         assert!(!text.contains("HOST?") && !text.contains("web-8") && !text.contains("DNS"), "{text}");
