@@ -15,6 +15,7 @@ mod menu;
 mod painter;
 mod panels;
 mod prose;
+mod scrollbar;
 mod state_diagram;
 mod summary;
 mod table;
@@ -70,8 +71,8 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
                 confirm::draw(painter, &view, &app.config.settings.keymap, &app.footer());
             }
         }
-        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, scroll.first()),
-        Mode::Help { scroll } => help::draw(painter, layout, app, scroll.first()),
+        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
+        Mode::Help { scroll } => help::draw(painter, layout, app, *scroll),
     }
 }
 

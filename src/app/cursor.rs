@@ -1,7 +1,7 @@
 //! The selection and the window over a list. The selection is the identity of a row, never its position.
 
 use crate::app::action::Motion;
-use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
+use crate::app::scroll::{Scroll, ScrollExtent, ScrollPosition, page_lines};
 
 /// Where the cursor is in a list of things known by `K`, whether the user picked the row under it, and which part of the
 /// list is on the screen. Only a picked row may be acted on.
@@ -76,6 +76,11 @@ impl<K: Copy + PartialEq> Cursor<K> {
     /// The first line on the screen.
     pub fn offset(&self) -> usize {
         self.scroll.first()
+    }
+
+    /// Where the window is in a list of `len` lines, `height` of them on the screen.
+    pub fn position(&self, len: usize, height: usize) -> ScrollPosition {
+        ScrollPosition::new(self.scroll, len, height)
     }
 
     /// Whether the selected row keeps its line of the screen when the order changes.

@@ -40,12 +40,22 @@ impl App {
         keymap::footer(&self.key_context())
     }
 
-    /// What stands at the right end of the footer: the tab and its title, where there is no line of tabs.
+    /// What stands at the right end of the footer: the tab and its title, where there is no line of tabs, and which part of what is
+    /// longer than the screen is on it.
     pub fn footer_title(&self) -> Option<String> {
-        self.layout().filter(|layout| layout.tabs.height == 0)?;
-        let (row, title) = (self.tab.row(), self.title());
-        let name = if title.len() > NAMED_TITLE_LEN_MAX { "" } else { row.title };
-        Some(format!("{} {name} {title}", row.number()))
+        let layout = self.layout()?;
+        let title = (layout.tabs.height == 0).then(|| {
+            let (row, title) = (self.tab.row(), self.title());
+            let name = if title.len() > NAMED_TITLE_LEN_MAX { "" } else { row.title };
+            format!("{} {name} {title}", row.number())
+        });
+        let width = |text: &str| u16::try_from(cells(text)).unwrap_or(u16::MAX);
+        let free = layout.footer.width / 2 - title.as_deref().map_or(0, width).min(layout.footer.width / 2);
+        let position = self.position().text().filter(|position| width(position) + 2 <= free);
+        match (title, position) {
+            (Some(title), Some(position)) => Some(format!("{title} · {position}")),
+            (title, position) => title.or(position.map(|position| format!("{position} "))),
+        }
     }
 
     /// How many cells of the footer that title may take.

@@ -228,6 +228,15 @@ impl App {
         }
     }
 
+    /// Which part of the page that is read by scrolling is on the screen; `None` where a panel has the keys.
+    pub(super) fn scroll(&self) -> Option<Scroll> {
+        match (&self.mode, &self.page) {
+            (Mode::Help { scroll } | Mode::Explain { scroll, .. }, _) => Some(*scroll),
+            (_, Page::Detail(detail)) => Some(detail.scroll),
+            (_, Page::Tab) => None,
+        }
+    }
+
     pub(super) fn scroll_mut(&mut self) -> Option<&mut Scroll> {
         match (&mut self.mode, &mut self.page) {
             (Mode::Help { scroll } | Mode::Explain { scroll, .. }, _) => Some(scroll),

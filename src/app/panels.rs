@@ -16,6 +16,7 @@ use crate::app::Config;
 use crate::app::action::Motion;
 use crate::app::clock::time_of_day;
 use crate::app::panels::table::SortedTable;
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::SummaryPart;
 use crate::diagnosis::finding::Severity;
@@ -29,6 +30,12 @@ use crate::table::filter::Filter;
 pub trait Panel {
     /// How much of how much is shown, which filter, which order.
     fn title(&self, context: &PanelContext<'_>) -> String;
+
+    /// Which part of its list is on the screen.
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition;
+
+    /// The line of its list that is under the cursor; `None` in an empty list.
+    fn cursor_line(&self) -> Option<usize>;
 
     /// What is under the cursor.
     fn selected(&self) -> Selected;

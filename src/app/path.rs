@@ -75,7 +75,7 @@ impl StatePath {
     }
 }
 
-/// The time in a state, short: `4m12s`, `>52m`; blank where nothing says.
+/// The time in a state, short: `4m12s`, `≥52m`; blank where nothing says.
 pub fn lasted_words(step: &PathStep) -> String {
     match step.lasted {
         Some((lasted, basis)) => format!("{}{}", basis.mark(), brief(lasted)),
@@ -216,7 +216,7 @@ mod tests {
             PathStep { state: TcpState::CloseWait, lasted: lasted(3_150, AgeBasis::AtLeast), seen: true },
         ];
         let path = StatePath { steps, ended: false };
-        assert_eq!(path.words(), "(SYN_SENT) → ESTABLISHED 4m12s → CLOSE_WAIT >52m");
+        assert_eq!(path.words(), "(SYN_SENT) → ESTABLISHED 4m12s → CLOSE_WAIT ≥52m");
         assert_eq!(path.now(), Some(TcpState::CloseWait));
     }
 }

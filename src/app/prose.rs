@@ -130,7 +130,7 @@ pub(super) fn side_by_side(width: u16, parts: Vec<Vec<Section>>) -> Vec<ProseCol
 }
 
 /// How many lines the longest of `columns` has.
-pub(super) fn longest(columns: &[ProseColumn]) -> usize {
+pub fn longest(columns: &[ProseColumn]) -> usize {
     columns.iter().map(|column| column.lines.len()).max().unwrap_or(0)
 }
 

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::layout::{Layout, ScreenContent, ScreenView};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{Panel, PanelContext};
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::SummaryPart;
 use crate::model::address_text::both_ends;
@@ -70,6 +71,14 @@ impl App {
         let context = PanelContext { store: &self.store, config: &self.config, body };
         self.panels.refresh(self.tab, &context);
         self.clamp_scroll();
+    }
+
+    /// Which part of what is longer than the screen is on it: of the page that is read, else of the list of the tab.
+    pub fn position(&self) -> ScrollPosition {
+        match (self.scroll(), self.scroll_extent()) {
+            (Some(scroll), Some(extent)) => ScrollPosition { first: scroll.first(), extent },
+            _ => self.panel().position(&self.panel_context()),
+        }
     }
 
     /// What is selected on the screen.

@@ -210,7 +210,7 @@ fn what_accept_does_not_take_is_put_down_to_the_listener() {
         machine.sample(sockets);
     }
     let found = machine.found(Rule::NotAccepted);
-    assert_eq!(found.sentence, "app[99] does not accept on :8080: 12 wait, 9 given up by their peers, oldest >1m");
+    assert_eq!(found.sentence, "app[99] does not accept on :8080: 12 wait, 9 given up by their peers, oldest ≥1m");
     assert_eq!((found.severity, found.sockets), (Severity::Critical, 12));
     assert_eq!(found.filter, "owner:unaccepted lport=8080");
     assert_eq!(machine.diagnosis.findings().len(), 1, "{:?}", machine.sentences());
@@ -753,7 +753,7 @@ fn the_worker_that_hangs_is_named_and_its_healthy_neighbours_are_not() {
         let found = machine.found(Rule::NotAccepted);
         assert_eq!(
             found.sentence,
-            "worker[101] does not accept on 10.0.0.1:9090 (1 of 3 listeners): 5 wait, oldest >1m"
+            "worker[101] does not accept on 10.0.0.1:9090 (1 of 3 listeners): 5 wait, oldest ≥1m"
         );
         assert_eq!(found.filter, "owner:unaccepted laddr=10.0.0.1 lport=9090 listener=2");
         assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
@@ -769,7 +769,7 @@ fn one_full_queue_beside_empty_ones_is_one_finding_that_knows_who_waits() {
     }
     let found = machine.found(Rule::AcceptQueueFull);
     let told = "worker[101] accept queue full on 10.0.0.1:9090 (1 of 3 listeners): 9 of 8, 7/s dropped, ";
-    assert!(found.sentence.starts_with(told) && found.sentence.ends_with("oldest >1m"), "{}", found.sentence);
+    assert!(found.sentence.starts_with(told) && found.sentence.ends_with("oldest ≥1m"), "{}", found.sentence);
     assert!(found.is_of(Rule::NotAccepted));
     assert_eq!(machine.sentences().len(), 1, "{:?}", machine.sentences());
 }
@@ -790,7 +790,7 @@ fn two_stuck_workers_are_both_named_and_what_is_lost_is_said_of_both_together() 
     // Not full: one finding that says whose they can be.
     let mut machine = Machine::new();
     machine.sample(reuseport(&[4, 3, 0]).into_iter().chain(waiting(7)).collect());
-    let told = "worker[100] or worker[101] does not accept on 10.0.0.1:9090: 7 wait, oldest >1m";
+    let told = "worker[100] or worker[101] does not accept on 10.0.0.1:9090: 7 wait, oldest ≥1m";
     assert_eq!(machine.sentences(), [told]);
 }
 

@@ -134,12 +134,12 @@ pub(super) fn oldest(case: &Case) -> String {
     oldest + &lasts
 }
 
-/// How long the oldest has lasted: `52m`, `>52m`.
+/// How long the oldest has lasted: `52m`, `≥52m`.
 pub(super) fn lasted(case: &Case) -> String {
     case.group.oldest.map_or(String::new(), |since| age(case, since))
 }
 
-/// `52m`, or `>52m` where it can be more.
+/// `52m`, or `≥52m` where it can be more.
 pub(super) fn age(case: &Case, since: Since) -> String {
     format!("{}{}", since.basis.mark(), units::age(since.age(case.context.now())))
 }

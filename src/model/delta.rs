@@ -42,11 +42,11 @@ impl AgeBasis {
         }
     }
 
-    /// What stands before an age in a sentence: `>` where it can be more.
+    /// What stands before an age in a sentence: `≥` where it can be more.
     pub const fn mark(self) -> &'static str {
         match self {
             Self::Observed | Self::Kernel => "",
-            Self::AtLeast => ">",
+            Self::AtLeast => "≥",
         }
     }
 }
@@ -66,7 +66,7 @@ impl Since {
         now.since(self.at)
     }
 
-    /// The same in words, with its mark: `52m`, `>52m`.
+    /// The same in words, with its mark: `52m`, `≥52m`.
     pub fn age_text(self, now: Timestamp) -> String {
         format!("{}{}", self.basis.mark(), units::age(self.age(now)))
     }

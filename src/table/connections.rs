@@ -59,7 +59,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
         .width(11, 11).rank(0).fact(SocketFact::State).about("The TCP state; UDP sockets are UNCONN, or ESTABLISHED to one peer."),
     Column::new("age", "AGE", ValueKind::Span, age)
-        .width(6, 7).rank(3).json("age_seconds").drift(Drift::Even).reads(TCP_INFO).about("How long it has been in this state, in seconds; '>' means at least that long."),
+        .width(6, 7).rank(3).json("age_seconds").drift(Drift::Even).reads(TCP_INFO).about("How long it has been in this state, in seconds; '≥' means at least that long."),
     Column::new("age_basis", "BASIS", ValueKind::Word(BASES), |row, _| Value::or_missing(since(row), |since| Value::word(since.basis.label())))
         .width(8, 8).reads(TCP_INFO).about("How the age is known: observed by conntop, told by the kernel, or at-least."),
     Column::new("process", "PROCESS", ValueKind::Text, |row, _| Value::Process(&socket(row).owner))
@@ -411,7 +411,7 @@ mod tests {
         let mut row = row(tcp(1).timer(TimerKind::Retransmit, 2, 91_500));
         assert_eq!(cell(&row, "age"), is("", "null"));
         row.connection.state_since = Some(Since { at: Timestamp::from_millis(30_000), basis: AgeBasis::AtLeast });
-        assert_eq!(cell(&row, "age"), is(">1m", "60.0"));
+        assert_eq!(cell(&row, "age"), is("≥1m", "60.0"));
         assert_eq!(cell(&row, "age_basis"), is("at-least", "\"at-least\""));
         assert_eq!(cell(&row, "expires"), is("1.5s", "1.5"));
     }

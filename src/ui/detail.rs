@@ -13,5 +13,5 @@ use crate::ui::state_diagram::Picture;
 pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, detail: &DetailPage) {
     let path = open_path(app);
     let picture = picture(app, body.width).zip(path.as_ref()).map(|(drawing, path)| Picture::new(drawing, path));
-    prose::draw(painter, body, &columns(app, body.width), detail.scroll.first(), picture.as_ref());
+    prose::draw(painter, body, &columns(app, body.width), detail.scroll, picture.as_ref());
 }

@@ -4,11 +4,12 @@ use ratatui::layout::Rect;
 
 use crate::app::explain::{Explained, columns};
 use crate::app::layout::Layout;
+use crate::app::scroll::Scroll;
 use crate::ui::painter::Painter;
 use crate::ui::prose;
 
 /// Draws it over the whole screen but the footer.
-pub fn draw(painter: &mut Painter<'_>, layout: &Layout, explained: &Explained, scroll: usize) {
+pub fn draw(painter: &mut Painter<'_>, layout: &Layout, explained: &Explained, scroll: Scroll) {
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..painter.area() };
     painter.clear(area);
     painter.rule(Rect { height: 1, ..area }, &format!("{} · e or Esc goes back", explained.title()));

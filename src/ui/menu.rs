@@ -3,7 +3,9 @@
 use ratatui::layout::Rect;
 
 use crate::app::menu::view::MenuView;
+use crate::app::scroll::{ScrollExtent, ScrollPosition};
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::theme::Role;
 
 /// Draws it.
@@ -17,5 +19,12 @@ pub fn draw(painter: &mut Painter<'_>, menu: &MenuView) {
             let style = painter.style(Role::Selected);
             painter.restyle(Rect { x: inside.x - 1, y, width: inside.width + 2, height: 1 }, style);
         }
+    }
+    let height = usize::from(inside.height);
+    let position = ScrollPosition { first: menu.first, extent: ScrollExtent { len: menu.lines.len(), height } };
+    scrollbar::draw(painter, Rect { width: inside.width + 2, ..inside }, position);
+    if let Some(text) = position.text() {
+        let width = inside.width;
+        painter.right(inside.x, inside.bottom(), &format!(" {text} "), width, Role::Dim);
     }
 }

@@ -40,7 +40,9 @@ impl<'a> Painter<'a> {
         if x >= area.right() || y >= area.bottom() || width == 0 {
             return x;
         }
-        let text = cut(text, width.min(area.right() - x));
+        let room = width.min(area.right() - x);
+        let text = self.at_least(text, room);
+        let text = cut(&text, room);
         let text = if self.theme.is_ascii() && !text.is_ascii() { Cow::Owned(ascii::text(&text)) } else { text };
         self.buffer.set_stringn(x, y, &text, usize::from(width), style).0
     }
@@ -52,9 +54,19 @@ impl<'a> Painter<'a> {
 
     /// Writes `text` so that it ends before column `x + width`.
     pub fn right(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) {
-        let text = cut(text, width);
+        let text = self.at_least(text, width);
+        let text = cut(&text, width);
         let used = u16::try_from(cells(&text)).unwrap_or(width);
         self.put(x + width.saturating_sub(used), y, &text, used, role);
+    }
+
+    /// In ASCII `>=` stands for `≥`, where there is room for one cell more; else `>` does, as for any other character.
+    fn at_least<'t>(&self, text: &'t str, width: u16) -> Cow<'t, str> {
+        if !self.theme.is_ascii() || !text.contains('≥') {
+            return Cow::Borrowed(text);
+        }
+        let plain = text.replace('≥', ">=");
+        if cells(&plain) <= usize::from(width) { Cow::Owned(plain) } else { Cow::Borrowed(text) }
     }
 
     /// Sets the style of an area in place of whatever it has.
@@ -115,6 +127,16 @@ impl<'a> Painter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_least_has_two_characters_in_ascii_where_there_is_room_for_them() {
+        let (mut buffer, theme) = (Buffer::empty(Rect::new(0, 0, 6, 2)), Theme::mono().with_ascii(true));
+        let mut painter = Painter::new(&mut buffer, &theme);
+        painter.right(0, 0, "≥52m", 6, Role::Text);
+        painter.put(0, 1, "≥1h14m", 6, Role::Text);
+        let text: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(text, " >=52m>1h14m");
+    }
 
     #[test]
     fn writing_outside_of_the_screen_is_nothing() {

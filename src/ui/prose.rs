@@ -1,22 +1,25 @@
-//! Lines of text, as `app::prose` laid them out.
+//! Lines of text, as `app::prose` laid them out, with a scrollbar where they go on.
 
 use ratatui::layout::Rect;
 
-use crate::app::prose::{BothEnds, ITEM_WIDTH, LABEL_WIDTH, ProseColumn, ProseLine};
+use crate::app::prose::{BothEnds, ITEM_WIDTH, LABEL_WIDTH, ProseColumn, ProseLine, longest};
+use crate::app::scroll::{Scroll, ScrollPosition};
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::state_diagram::Picture;
 use crate::ui::theme::Role;
 
-/// Draws `columns` into `area`, from line `scroll` on; `picture` stands for their lines of diagram.
+/// Draws `columns` into `area`, from the line on that `scroll` has come to; `picture` stands for their lines of diagram.
 pub fn draw(
     painter: &mut Painter<'_>,
     area: Rect,
     columns: &[ProseColumn],
-    scroll: usize,
+    scroll: Scroll,
     picture: Option<&Picture<'_>>,
 ) {
+    scrollbar::draw(painter, area, ScrollPosition::new(scroll, longest(columns), usize::from(area.height)));
     for column in columns {
-        for (line, y) in column.lines.iter().skip(scroll).zip(area.y..area.bottom()) {
+        for (line, y) in column.lines.iter().skip(scroll.first()).zip(area.y..area.bottom()) {
             match (line, picture) {
                 (ProseLine::Diagram(row), Some(picture)) => {
                     let indent = column.width.saturating_sub(picture.width()) / 2;

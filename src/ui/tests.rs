@@ -10,6 +10,7 @@ use ratatui::backend::TestBackend;
 mod dialogs;
 mod names;
 mod paths;
+mod scroll;
 
 use super::*;
 use crate::app::Config;

@@ -13,6 +13,7 @@ mod healthy_day {
     mod life;
     pub mod machine;
 }
+mod marks;
 mod panels;
 mod recording;
 mod typing;

@@ -10,6 +10,7 @@ use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::folded::FoldedPanel;
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
 use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
@@ -149,6 +150,17 @@ impl Panel for ConnectionsPanel {
         }
         let shown = if self.view.is_filtering() { "…".to_owned() } else { units::count(self.live as u64) };
         format!("{shown} of {all} · {}{order}", filter.text().trim())
+    }
+
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        if self.is_folded() {
+            return self.folded.position(context);
+        }
+        self.cursor.position(self.view.order().len(), context.height())
+    }
+
+    fn cursor_line(&self) -> Option<usize> {
+        if self.is_folded() { self.folded.cursor.line() } else { self.cursor.line() }
     }
 
     fn selected(&self) -> Selected {

@@ -3,6 +3,7 @@
 
 mod layout;
 mod list;
+mod subjects;
 mod text;
 
 use ratatui::layout::Position;
@@ -11,7 +12,7 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::prose::longest;
-use crate::app::scroll::{Scroll, ScrollExtent, page_lines};
+use crate::app::scroll::{Scroll, ScrollExtent, ScrollPosition, page_lines};
 use crate::app::selection::Selected;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, Severity};
@@ -289,6 +290,14 @@ impl Panel for FindingsPanel {
             ignored => format!(" · {} ignored", units::count(ignored as u64)),
         };
         format!("{}{of}{critical}{ignored}", units::count(listed))
+    }
+
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        self.cursor.position(self.len(), self.list_height(context))
+    }
+
+    fn cursor_line(&self) -> Option<usize> {
+        self.cursor.line()
     }
 
     fn selected(&self) -> Selected {

@@ -11,6 +11,7 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
 use crate::app::panels::{OpenTarget, PanelContext};
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketRef;
@@ -63,6 +64,11 @@ impl FoldedPanel {
         let view = &self.view;
         let key_at = |line: usize| view.key(line);
         change(&mut self.cursor, &Lines { len: view.len(), height, key_at: &key_at })
+    }
+
+    /// Which part of the lines is on the screen.
+    pub fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        self.cursor.position(self.view.len(), context.height())
     }
 
     /// The line that is selected.

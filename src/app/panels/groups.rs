@@ -10,6 +10,7 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
 use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::{self, SummaryPart};
 use crate::model::address::Address;
@@ -80,6 +81,14 @@ impl Panel for GroupPanel {
             "" => count,
             filter => format!("{count} · {filter}"),
         }
+    }
+
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        self.cursor.position(self.view.len(), context.height())
+    }
+
+    fn cursor_line(&self) -> Option<usize> {
+        self.cursor.line()
     }
 
     fn selected(&self) -> Selected {

@@ -5,6 +5,7 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
+use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::delta::Transition;
 use crate::model::endpoint::Protocol;
@@ -45,6 +46,14 @@ impl Panel for LogPanel {
         let log = context.store.log();
         let (kept, total) = (log.entries().len() as u64, log.total());
         if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) }
+    }
+
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        self.cursor.position(context.store.log().entries().len(), context.height())
+    }
+
+    fn cursor_line(&self) -> Option<usize> {
+        self.cursor.line()
     }
 
     fn selected(&self) -> Selected {
@@ -127,7 +136,7 @@ pub fn change_text(entry: &Transition) -> String {
     }
 }
 
-/// `4m12s`, `>52m`; empty where nothing is known.
+/// `4m12s`, `≥52m`; empty where nothing is known.
 pub fn lasted_text(entry: &Transition) -> String {
     match entry.lasted {
         Some((lasted, basis)) => format!("{}{}", basis.mark(), units::lasted(lasted)),

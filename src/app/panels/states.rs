@@ -4,7 +4,7 @@ use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
-use crate::app::scroll::{Scroll, ScrollExtent};
+use crate::app::scroll::{Scroll, ScrollExtent, ScrollPosition};
 use crate::app::selection::Selected;
 use crate::app::states::{BY_INTEREST, StateLine, states_layout};
 use crate::store::history::trend::ChartSpan;
@@ -51,6 +51,14 @@ impl StatesPanel {
 impl Panel for StatesPanel {
     fn title(&self, _context: &PanelContext<'_>) -> String {
         self.span.label().to_owned()
+    }
+
+    fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
+        ScrollPosition::new(self.scroll, BY_INTEREST.len(), list_height(context))
+    }
+
+    fn cursor_line(&self) -> Option<usize> {
+        Some(self.line)
     }
 
     fn selected(&self) -> Selected {

@@ -20,8 +20,8 @@ const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 const HOST_COMFORT_WIDTH: u16 = 24;
 /// What is hidden until it is known whether it is needed.
 const HIDDEN_AT_FIRST: &[&str] = &[NAMESPACE, TRACED[0], TRACED[1], TRACED[2]];
-/// Cells right of the last column.
-pub const MARGIN_RIGHT: u16 = 0;
+/// Cells right of the last column: the scrollbar.
+pub const MARGIN_RIGHT: u16 = 1;
 
 /// The columns of a table of `R` and how wide their content has been.
 pub struct TableColumns<R: 'static> {

@@ -142,22 +142,49 @@ fn a_click_on_the_log_below_a_table_opens_the_connection_and_its_title_all_of_th
 }
 
 proptest! {
-    /// Whatever was scrolled to, no size of the window leaves the page blank.
+    /// Whatever was scrolled to, on whatever tab and whatever is open, no size of the window leaves a gap below the last line, and
+    /// the row under the cursor is on the screen.
     #[test]
-    fn a_page_is_never_scrolled_past_its_end(
-        keys in "[?qe\\njGg]{1,12}",
-        sizes in proptest::collection::vec((SIZE_MIN.0..300, SIZE_MIN.1..100), 1..6),
+    fn nothing_is_scrolled_past_its_end_and_the_cursor_stays_in_sight(
+        keys in "[1-9?qeytsldur\njjGGGg]{1,16}",
+        sizes in proptest::collection::vec((SIZE_MIN.0..300, SIZE_MIN.1..100), 1..8),
     ) {
-        let mut app = three();
+        let mut app = app_on((1..=150).map(of_many).collect());
+        send(&mut app, Delta { transitions: (1..=120).map(|cookie| transition(of_many(cookie), 101_000, None, Some(TcpState::Established))).collect(), ..delta(101) });
         for (key, size) in keys.chars().zip(sizes.into_iter().cycle()) {
             match key {
                 '\n' => drop(enter(&mut app)),
+                'd' => drop(code(&mut app, KeyCode::PageDown)),
+                'u' => drop(code(&mut app, KeyCode::PageUp)),
                 key => drop(press(&mut app, &key.to_string())),
             }
             app.turn(Msg::Resize(size.0, size.1));
-            if let (Some(extent), Some(scroll)) = (app.scroll_extent(), app.scroll_mut()) {
-                prop_assert!(scroll.first() == 0 || scroll.first() + extent.height <= extent.len);
+            app.background(usize::MAX);
+            let position = app.position();
+            let (first, len, height) = (position.first, position.extent.len, position.extent.height);
+            prop_assert!(first == 0 || first + height <= len, "{keys:?} at {size:?}: {position:?}");
+            if let Some(line) = app.panel().cursor_line() {
+                let list = app.panel().position(&app.panel_context());
+                prop_assert!((list.first..list.first + list.extent.height).contains(&line), "{keys:?} at {size:?}: line {line} of {list:?}");
+            }
+            if let Mode::Menu(menu) = &app.mode {
+                let view = app.menu_view(menu);
+                let height = usize::from(view.size.1);
+                prop_assert!(view.first == 0 || view.first + height <= view.lines.len(), "{keys:?} at {size:?}");
+                prop_assert!((view.first..view.first + height).contains(&view.selected), "{keys:?} at {size:?}");
             }
         }
     }
+}
+
+/// One of many sockets: of several processes, peers, ports and states.
+fn of_many(cookie: u64) -> crate::model::testing::SocketBuilder {
+    let number = u32::try_from(cookie).expect("small");
+    let holder = process(100 + number, "worker");
+    let socket = match cookie % 3 {
+        0 => listener(cookie, 2_000 + u16::try_from(cookie).expect("small")),
+        1 => tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote(&format!("10.0.{}.9:443", cookie % 40)),
+        _ => tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote("10.0.0.20:5432").state(TcpState::CloseWait),
+    };
+    socket.held_by(&[holder])
 }

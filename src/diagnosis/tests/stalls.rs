@@ -113,7 +113,7 @@ fn both_ends_here_are_one_finding_that_names_the_reader_and_the_writer() {
     let found = machine.found(Rule::LocalReaderStuck);
     assert_eq!(
         found.sentence,
-        "slow-reader[412] does not read: 12 connections on :9001, 1.4MB unread, for >45s; 48.0MB more in the send queue of fast-writer[413]"
+        "slow-reader[412] does not read: 12 connections on :9001, 1.4MB unread, for ≥45s; 48.0MB more in the send queue of fast-writer[413]"
     );
     assert_eq!(found.process.as_ref().map(|process| process.id.pid), Some(412));
     assert_eq!(found.filter, "recvq>16383 pid:412 lport=9001");

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
+use crate::app::panels::Panel;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
 use crate::app::panels::folded::FoldedPanel;
@@ -14,6 +15,7 @@ use crate::store::Store;
 use crate::store::row::{Mark, SocketRow};
 use crate::table::folded::FoldedLine;
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
 use crate::ui::theme::Role;
 
@@ -34,6 +36,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
     }
+    scrollbar::draw(painter, body, panel.position(&app.panel_context()));
     if panel.view.order().is_empty() {
         draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_arranging());
     }
@@ -56,6 +59,7 @@ fn draw_folded(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Fo
             }
         }
     }
+    scrollbar::draw(painter, body, panel.position(&app.panel_context()));
     if panel.view.is_empty() {
         draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_busy());
     }
@@ -96,13 +100,13 @@ impl TableRow for FoldedLine {
     }
 }
 
-/// What just happened to the row; else how bad the finding that it is part of is.
+/// How bad the finding is that the row is part of; else what just happened to it.
 fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, severity: Option<Severity>) {
     let (mark, role) = match (row.mark, severity) {
-        (Some(Mark::New(_)), _) => ("+", Role::New),
-        (Some(Mark::Changed(_)), _) => ("~", Role::Changed),
         (Some(Mark::Closed(_) | Mark::StateUnknown { .. }), _) => ("-", Role::Closed),
-        (None, Some(severity)) => (mark(severity), Role::of(severity)),
+        (_, Some(severity)) => (mark(severity), Role::of(severity)),
+        (Some(Mark::New(_)), None) => ("+", Role::New),
+        (Some(Mark::Changed(_)), None) => ("~", Role::Changed),
         (None, None) => return,
     };
     painter.put(0, y, mark, 1, role);

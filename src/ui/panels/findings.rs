@@ -5,13 +5,16 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
+use crate::app::panels::Panel;
 use crate::app::panels::findings::{FindingLine, FindingsPanel, columns, findings_layout, lines, mark, title};
 use crate::app::prose::{ProseColumn, ProseLine};
+use crate::app::scroll::Scroll;
 use crate::diagnosis::rule::Rule;
 use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::prose;
+use crate::ui::scrollbar;
 use crate::ui::theme::Role;
 
 /// Cells of the columns of the list; the sentence takes the rest.
@@ -38,7 +41,8 @@ struct ListPlaces {
 impl ListPlaces {
     const fn of(width: u16) -> Self {
         let first = 1 + MARK_WIDTH + SEVERITY_WIDTH + 1;
-        let slope = width.saturating_sub(if width < SLOPE_WIDTH_MIN { 0 } else { SLOPE_WIDTH + 1 });
+        let width_left = width.saturating_sub(1);
+        let slope = width_left.saturating_sub(if width < SLOPE_WIDTH_MIN { 0 } else { SLOPE_WIDTH + 1 });
         let with_title = width >= TITLE_WIDTH_MIN;
         Self {
             title: if with_title { Some(first) } else { None },
@@ -60,6 +64,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Findi
     for (line, y) in lines(panel, app.store.at(), usize::from(areas.list.height)).zip(areas.list.y..) {
         draw_line(painter, Rect { y, height: 1, ..body }, &places, &line);
     }
+    scrollbar::draw(painter, areas.list, panel.position(&app.panel_context()));
     draw_text(painter, areas.rule, areas.text, app, panel);
 }
 
@@ -107,7 +112,7 @@ fn draw_text(painter: &mut Painter<'_>, rule: Rect, area: Rect, app: &App, panel
         let more = if below > 0 { format!(" {below} more lines: PgDn ") } else { String::new() };
         painter.right(rule.x, rule.y, &more, rule.width.saturating_sub(2), Role::Dim);
     }
-    prose::draw(painter, area, &columns, panel.scroll.first(), None);
+    prose::draw(painter, area, &columns, panel.scroll, None);
 }
 
 /// Nothing is wrong, or nothing is known yet.
@@ -152,7 +157,7 @@ fn draw_rules(painter: &mut Painter<'_>, area: Rect) {
             lines: titles.iter().map(|title| ProseLine::Item("✓".to_owned(), (*title).to_owned())).collect(),
         })
         .collect();
-    prose::draw(painter, area, &columns, 0, None);
+    prose::draw(painter, area, &columns, Scroll::default(), None);
 }
 
 fn center(painter: &mut Painter<'_>, body: Rect, y: u16, text: &str, role: Role) {

@@ -4,12 +4,16 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
+use crate::app::panels::Panel;
+use crate::app::panels::findings::mark;
 use crate::app::panels::groups::GroupPanel;
 use crate::store::Store;
 use crate::store::groups::Group;
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::summary;
 use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
+use crate::ui::theme::Role;
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &GroupPanel) {
@@ -19,11 +23,15 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Group
     let shown = ShownColumns { columns: &panel.columns, places: &places };
     draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, group), y) in panel.window(usize::from(body.height)).zip(body.y..) {
+        if let Some(severity) = app.panels.findings.of_group(group.key, &app.store) {
+            painter.put(0, y, mark(severity), 1, Role::of(severity));
+        }
         draw_cells(painter, y, &shown, group, &app.store, app.panels.findings.about_group(group.key));
         if panel.cursor.line() == Some(line) {
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
     }
+    scrollbar::draw(painter, body, panel.position(&app.panel_context()));
     if panel.view.is_empty() {
         draw_empty(painter, body, app, panel.view.is_busy());
     }

@@ -4,6 +4,8 @@ use ratatui::layout::Rect;
 
 use crate::app::App;
 use crate::app::layout::Layout;
+use crate::app::panels::Panel;
+use crate::app::panels::findings::mark;
 use crate::app::panels::log::{LogPanel, below_table, change_text, lasted_text, owner_text};
 use crate::app::panels::table::MARGIN_LEFT;
 use crate::model::delta::Transition;
@@ -11,6 +13,7 @@ use crate::model::process::Names;
 use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::theme::Role;
 
 const TIME_WIDTH: u16 = 12;
@@ -74,6 +77,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &LogPa
             painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
         }
     }
+    scrollbar::draw(painter, body, panel.position(&app.panel_context()));
 }
 
 /// Cells of the widest end, in steps so that the columns seldom move.
@@ -105,9 +109,10 @@ fn columns(places: &LogPlaces) -> impl Iterator<Item = (&'static str, u16)> {
 }
 
 fn draw_entry(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, entry: &Transition, places: &LogPlaces) {
-    let mark = match (entry.from, entry.to) {
-        (_, None) => ("-", Role::Closed),
-        (None, _) => ("+", Role::New),
+    let mark = match (app.panels.findings.of_entry(entry, &app.store), entry.from, entry.to) {
+        (Some(severity), ..) => (mark(severity), Role::of(severity)),
+        (None, _, None) => ("-", Role::Closed),
+        (None, None, _) => ("+", Role::New),
         _ => ("~", Role::Changed),
     };
     painter.put(0, y, mark.0, 1, mark.1);

@@ -7,6 +7,7 @@ mod matrix;
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::panels::Panel;
 use crate::app::panels::states::StatesPanel;
 use crate::app::states::{
     BY_INTEREST, FLOWS_WIDTH, NUMBERS_WIDTH, StateTextLine, StatesLayout, states_layout, text_lines,
@@ -14,7 +15,11 @@ use crate::app::states::{
 use crate::ui::bars::chart;
 use crate::ui::histogram::{draw_flow, draw_name_and_count, role};
 use crate::ui::painter::Painter;
+use crate::ui::scrollbar;
 use crate::ui::theme::Role;
+
+/// What stands in the last line for a text that has more of them.
+const MORE: &str = "… ▾ e says all of it";
 
 /// Draws it.
 pub fn draw(painter: &mut Painter<'_>, body: Rect, app: &App, panel: &StatesPanel) {
@@ -42,11 +47,17 @@ fn draw_list(painter: &mut Painter<'_>, areas: &StatesLayout, app: &App, panel: 
             painter.restyle(Rect { y, height: 1, ..list }, painter.style(Role::Selected));
         }
     }
+    scrollbar::draw(painter, list, panel.position(&app.panel_context()));
 }
 
 fn draw_text(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel) {
     let lines = text_lines(panel.state(), area.width);
+    let is_cut = lines.len() > usize::from(area.height);
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        if is_cut && y + 1 == area.bottom() {
+            painter.put(area.x + 1, y, MORE, area.width.saturating_sub(1), Role::Dim);
+            return;
+        }
         let (text, role) = match line {
             StateTextLine::Meaning(text) => (text, Role::Text),
             StateTextLine::Advice(text) => (text, Role::Dim),

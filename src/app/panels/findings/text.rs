@@ -37,7 +37,7 @@ pub fn title(rule: Rule) -> &'static str {
     rules::text(rule.id()).map_or(rule.id(), |text| text.title.as_str())
 }
 
-/// For how long the cause lasts: `52m`, `>52m`; blank where nothing says.
+/// For how long the cause lasts: `52m`, `≥52m`; blank where nothing says.
 pub fn since_text(finding: &Finding, now: Timestamp) -> String {
     finding.since.map_or_else(String::new, |since| since.age_text(now))
 }
