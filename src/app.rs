@@ -39,6 +39,7 @@ pub mod path;
 pub mod pending;
 pub mod prose;
 pub mod related;
+mod row_log;
 mod samples;
 mod screen;
 pub mod scroll;
@@ -52,6 +53,7 @@ pub mod testing;
 pub mod themes;
 pub mod young;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::app::background::PendingWork;
@@ -68,6 +70,7 @@ use crate::app::tabs::{Panels, Tab};
 use crate::app::themes::ThemeList;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
+use crate::model::process::ProcessId;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -166,6 +169,8 @@ pub struct App {
     questions: u64,
     /// The KILL that is offered, because a process did not end when asked to.
     offer: Option<Kill>,
+    /// The processes that were sent a signal last, and when: as of the last sample before that.
+    signalled: VecDeque<(ProcessId, Timestamp)>,
     /// When the first sample was taken.
     first_sample: Option<Timestamp>,
     key_history: KeyHistory,
@@ -204,6 +209,7 @@ impl App {
             theme: config.themes.first,
             questions: 0,
             offer: None,
+            signalled: VecDeque::new(),
             first_sample: None,
             key_history: KeyHistory::default(),
             filters: InputHistory::default(),

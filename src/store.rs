@@ -5,6 +5,7 @@
 pub mod alike;
 mod alike_keys;
 pub mod attempt_history;
+pub mod closed;
 pub mod counters;
 pub mod folding;
 pub mod groups;
@@ -16,6 +17,7 @@ pub mod log;
 pub mod logins;
 pub mod losses;
 pub mod merged_deltas;
+pub mod past_rows;
 pub mod paths;
 pub mod peers;
 pub mod port_bounds;
@@ -48,6 +50,7 @@ use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::attempt_history::AttemptHistory;
+use crate::store::closed::ClosedHistory;
 use crate::store::counters::CounterHistory;
 use crate::store::history::History;
 use crate::store::host_names::HostNames;
@@ -71,6 +74,9 @@ pub struct Store {
     rows: Rows,
     history: History,
     log: Log,
+    closed: ClosedHistory,
+    /// When the first sample was taken.
+    first_at: Option<Timestamp>,
     coverage: Arc<Coverage>,
     names: Arc<Names>,
     facts: Arc<Facts>,
@@ -104,6 +110,8 @@ impl Store {
             rows: Rows::default(),
             history: History::default(),
             log: Log::default(),
+            closed: ClosedHistory::default(),
+            first_at: None,
             coverage: Arc::default(),
             names: Arc::default(),
             facts: Arc::default(),
@@ -237,6 +245,21 @@ impl Store {
         &self.log
     }
 
+    /// The last connections that have ended.
+    pub const fn closed(&self) -> &ClosedHistory {
+        &self.closed
+    }
+
+    /// The user closed the socket `id` by conntop.
+    pub fn note_close(&mut self, id: SocketId) {
+        self.closed.note_close(id);
+    }
+
+    /// `process` ended after the user had sent it a signal by conntop, at `sent` or later.
+    pub fn note_kill(&mut self, process: ProcessId, sent: Timestamp) {
+        self.closed.note_kill(process, sent);
+    }
+
     /// The states that `id` went through since it was first seen; `None` for one that has not changed since, or whose path
     /// was given up for newer ones.
     pub fn path(&self, id: SocketId) -> Option<&ConnectionPath> {
@@ -315,6 +338,7 @@ impl Store {
         let tables = self.rows.table_sizes().into_iter().chain(self.paths.table_sizes());
         tables
             .chain(self.log.table_sizes())
+            .chain(self.closed.table_sizes())
             .chain(self.history.table_sizes())
             .chain(self.attempt_history.table_sizes())
             .chain(others)

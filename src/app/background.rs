@@ -195,10 +195,12 @@ impl App {
 
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
     fn finish_intake(&mut self, pending: DeltaIntake) -> usize {
+        let closed_before = self.store.closed().total();
         let touched = self.store.finish(pending.intake);
         self.first_sample.get_or_insert(self.store.at());
         self.panels.connections.view.apply(&touched, &self.store);
-        self.panels.log.cursor.grow_above(pending.logged);
+        let closed = usize::try_from(self.store.closed().total() - closed_before).unwrap_or(usize::MAX);
+        self.panels.log.grow_above(pending.logged, closed);
         self.flows = Flows::of(self.store.history());
         if self.is_overtaken && !self.store.deltas().is_multiple_of(OVERTAKEN_LOOKS) {
             return STEPS_A_PLACE * (touched.added.len() + touched.renewed.len());

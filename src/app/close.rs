@@ -6,7 +6,6 @@ use crate::app::dialog::part::{DialogEmphasis, DialogPart};
 use crate::app::effect::Effect;
 use crate::app::mode::{ConfirmClose, Mode, TypedWord};
 use crate::app::notice::NoticeLevel;
-use crate::app::panels::log;
 use crate::app::selection::{NOTHING, Selected};
 use crate::model::action::{Caution, Protection};
 use crate::model::closing::{CLOSE_NEEDS, Close, CloseOutcome, CloseRefusal, CloseReport};
@@ -45,6 +44,9 @@ impl App {
     /// Says what came of it, and asks for a sample that shows it.
     pub(super) fn on_close_report(&mut self, report: &CloseReport) -> Vec<Effect> {
         let socket = report.close.words(self.store.names());
+        if matches!(report.outcome, CloseOutcome::Closed | CloseOutcome::PortKept | CloseOutcome::Subflow) {
+            self.store.note_close(report.close.socket.id);
+        }
         let (level, text) = match (&report.outcome, report.outcome.sentence()) {
             (CloseOutcome::Closed, _) => (NoticeLevel::Good, format!("{socket} is closed")),
             (CloseOutcome::PortKept | CloseOutcome::Subflow, why) => {
@@ -76,8 +78,8 @@ impl App {
         match selection {
             Selected::None | Selected::State(_) | Selected::Finding(_) => Err(NOTHING.to_owned()),
             Selected::Socket(id) => Ok(Some(id)),
-            Selected::LogLine(number) => match log::entry(&self.store, number) {
-                Some(entry) => Ok(Some(entry.id)),
+            Selected::LogLine(number) => match self.panels.log.line(&self.store, number) {
+                Some(line) => Ok(Some(line.transition().id)),
                 None => Err("there is no connection to close".to_owned()),
             },
             Selected::Group(key) => {

@@ -57,8 +57,8 @@ impl App {
                 row.map_or_else(Vec::new, |row| self.copies_of_fold(&FoldedLine::Row(Box::new(row.clone()))))
             }
             Selected::LogLine(number) => {
-                let Some(entry) = log::entry(&self.store, number) else { return Vec::new() };
-                let text = log::entry_text(entry, &self.panel_context());
+                let Some(shown) = self.panels.log.line(&self.store, number) else { return Vec::new() };
+                let (entry, text) = (shown.transition(), log::line_text(shown, &self.panel_context()));
                 let row = self.seen_row(entry.id);
                 let others = row.map_or_else(Vec::new, |row| self.copies_of_socket(row));
                 [line("log line", text)].into_iter().chain(others).collect()

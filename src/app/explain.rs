@@ -3,7 +3,6 @@
 use crate::app::App;
 use crate::app::diagram::{DiagramNode, EDGES, TIMEOUT};
 use crate::app::panels::findings;
-use crate::app::panels::log;
 use crate::app::prose::{ProseColumn, ProseLine, Section, longest, side_by_side};
 use crate::app::selection::Selected;
 use crate::app::states::StateLine;
@@ -171,7 +170,7 @@ impl App {
                 let finding = self.panels.findings.get(key)?;
                 Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
-            Selected::LogLine(number) => log::entry(&self.store, number).map(|entry| of_state(entry.to.or(entry.from))),
+            Selected::LogLine(number) => self.panels.log.line(&self.store, number).map(|line| of_state(line.transition().to.or(line.transition().from))),
         }
     }
 

@@ -8,12 +8,13 @@ use crate::app::tabs::Tab;
 use crate::table::filter::Filter;
 
 impl App {
-    /// Opens the filter line. Filters speak of connections, alone or in groups: where there are none, theirs is shown.
+    /// Opens the filter line. Filters speak of connections, alone or in groups, or of what happened to them: on a tab with neither,
+    /// the connections are shown.
     pub(super) fn edit_filter(&mut self) {
-        if self.panel().filter().is_none() {
+        if self.panel().filter().is_none() && self.panel().own_filter().is_none() {
             self.show(Tab::SOCKETS);
         }
-        let before = self.panels.connections.view.filter().text().to_owned();
+        let before = self.edited_filter().text().to_owned();
         self.mode = Mode::Filter(FilterEdit { line: InputLine::new(&before), before, error: None });
         self.refresh_panel();
     }
@@ -39,10 +40,7 @@ impl App {
         match Filter::parse(edit.line.text()) {
             Ok(filter) => {
                 edit.error = None;
-                if filter.text() != self.panels.connections.view.filter().text() {
-                    self.panels.connections.view.start_filter(filter);
-                    self.refresh_panel();
-                }
+                self.start_edited_filter(filter);
             }
             Err(error) => edit.error = Some(error),
         }
@@ -54,14 +52,14 @@ impl App {
             Mode::Filter(edit) if edit.error.is_none() => {
                 self.entered_from = None;
                 self.filters.push(edit.line.text().trim());
-                self.apply_filter(edit.line.text().trim());
+                self.put_edited_filter(edit.line.text().trim());
             }
             other => self.mode = other,
         }
     }
 
     pub(super) fn cancel_filter(&mut self, before: &str) {
-        self.apply_filter(before);
+        self.put_edited_filter(before);
     }
 
     /// Puts the filter `text`, which must parse, in force.

@@ -149,7 +149,7 @@ impl App {
     /// Leaves the connections of a group for the groups; else the program. Where that loses minutes of history that no file has,
     /// it has to be asked for twice.
     pub(super) fn quit(&mut self) -> Vec<Effect> {
-        if self.entered_from.is_some() && !self.panels.connections.view.filter().is_empty() {
+        if self.entered_from.is_some() && !self.edited_filter().is_empty() {
             self.clear_filter();
             return Vec::new();
         }
@@ -173,6 +173,9 @@ impl App {
 
     /// Clears the filter; from the connections of a group it goes back to the groups. The cursor stays on its row.
     fn clear_filter(&mut self) {
+        if self.clear_own_filter() {
+            return;
+        }
         if self.panel().filter().is_some() && !self.panels.connections.view.filter().is_empty() {
             let Some(ReturnPoint { tab, filter }) = self.entered_from.take() else {
                 self.panels.connections.set_opened(false);

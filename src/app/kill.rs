@@ -31,6 +31,9 @@ const WORD_LEN_MAX: usize = 16;
 /// What ends within this time ends at once.
 const AT_ONCE_MAX: Duration = Duration::from_millis(100);
 
+/// The signals that are remembered until their process has ended.
+const SIGNALLED_MAX: usize = 256;
+
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
     pub(super) fn ask_for_signal(&mut self) {
@@ -144,6 +147,17 @@ impl App {
 
     pub(super) fn on_kill_report(&mut self, report: &KillReport) -> Vec<Effect> {
         let kill = &report.kill;
+        match report.outcome {
+            KillOutcome::Sent => {
+                self.signalled.truncate(SIGNALLED_MAX - 1);
+                self.signalled.push_front((kill.process, self.store.at()));
+            }
+            KillOutcome::Ended { .. } => {
+                let sent = self.signalled.iter().find(|(process, _)| *process == kill.process).map(|(_, at)| *at);
+                self.store.note_kill(kill.process, sent.unwrap_or(self.store.at()));
+            }
+            _ => {}
+        }
         if matches!(report.outcome, KillOutcome::StillRunning { .. }) && kill.signal != Signal::Kill {
             self.offer = Some(Kill { signal: Signal::Kill, ..kill.clone() });
         } else if self.offer.as_ref().is_some_and(|offer| offer.process == kill.process) {

@@ -77,6 +77,14 @@ pub trait Panel {
     /// Another filter is in force.
     fn set_filter(&mut self, _filter: Filter) {}
 
+    /// Its own filter, for which the filter line is here; `None` where the one in force everywhere applies, or none.
+    fn own_filter(&self) -> Option<&Filter> {
+        None
+    }
+
+    /// Has another filter of its own.
+    fn set_own_filter(&mut self, _filter: Filter) {}
+
     /// Its table, if it is one with columns.
     fn table(&self) -> Option<&dyn SortedTable> {
         None

@@ -153,7 +153,7 @@ tabs! {
     }
     /// What happened, newest first.
     Log(log: LogPanel = |_, _| LogPanel::default()) {
-        keys: &[char('8'), char('H')], action: "tab-log", name: "log", help: "tab Log: what happened, newest first",
+        keys: &[char('8')], action: "tab-log", name: "log", help: "tab Log: what happened, newest first",
         title: "Log", short: "Log", parts: log::PARTS,
         selects: LogLine, abilities: &[]
     }
@@ -259,14 +259,14 @@ impl Panels {
     /// Whether [`advance`](Self::advance) has work to do.
     pub fn is_busy(&self) -> bool {
         let is_busy = |row: &TabRow| self.of(row.tab).table().is_some_and(SortedTable::is_busy);
-        self.connections.is_busy() || TABS.iter().filter(|row| row.tab != Tab::Connections).any(is_busy)
+        self.connections.is_busy() || self.log.is_busy() || TABS.iter().filter(|row| row.tab != Tab::Connections).any(is_busy)
     }
 
     /// Goes on with what was started, as far as `steps` allows; answers whether a table is new and is to be refreshed.
     pub fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
         let mut done = false;
         self.change_tables(|table| done |= table.advance(store, steps));
-        done
+        done | self.log.advance(store, steps)
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::mode::{Confirm, Stage};
 use crate::app::panels::groups::GroupPanel;
-use crate::app::panels::{log, table};
+use crate::app::panels::table;
 use crate::app::pending::PENDING_BYTES_MAX;
 use crate::app::selection::Selected;
 use crate::app::tabs::PanelFace;
@@ -558,7 +558,7 @@ fn groups(app: &App, tab: Tab) -> &GroupPanel {
 /// The connection of the selected line of the log.
 fn selected_entry(app: &App) -> Option<SocketId> {
     match app.selected() {
-        Selected::LogLine(number) => log::entry(&app.store, number).map(|entry| entry.id),
+        Selected::LogLine(number) => app.panels.log.line(&app.store, number).map(|line| line.transition().id),
         _ => None,
     }
 }
@@ -584,6 +584,7 @@ mod close;
 mod findings;
 mod folded;
 mod hands;
+mod log;
 mod lookups;
 mod palette;
 mod safety;

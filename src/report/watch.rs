@@ -12,10 +12,9 @@ use serde::Serialize;
 
 use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
-use crate::model::delta::{AgeBasis, EventSource, Gap, ObservedSocket, Since, Transition};
+use crate::model::delta::{AgeBasis, EventSource, Gap, Transition};
 use crate::model::outcome::Outcome;
-use crate::model::process::{NoProcess, Owner};
-use crate::model::socket::Socket;
+use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
 use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
@@ -24,7 +23,8 @@ use crate::report::format::json::rfc3339;
 use crate::report::format::label::Label;
 use crate::report::format::socket::SocketObject;
 use crate::store::Store;
-use crate::store::row::{Mark, SocketRow};
+use crate::store::past_rows;
+use crate::store::row::SocketRow;
 use crate::table::filter::Filter;
 use crate::table::value::Value;
 
@@ -231,8 +231,7 @@ impl<'w> EventStream<'w> {
 
     /// The socket of a transition, if it matches before or after it.
     fn reported_row(&self, store: &Store, transition: &Transition) -> Option<SocketRow> {
-        let before = before(store, transition);
-        let after = after(store, transition);
+        let (before, after) = (past_rows::before(store, transition), past_rows::after(store, transition));
         let passes = |row: &Option<SocketRow>| row.as_ref().is_some_and(|row| self.watch.filter.matches(row, store));
         if !passes(&before) && !passes(&after) {
             return None;
@@ -388,63 +387,6 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 
 fn host(store: &Store) -> &str {
     store.source().host.as_str()
-}
-
-/// The socket as it was before: in the old state, as old as that had become. `None` for one that was opened.
-fn before(store: &Store, transition: &Transition) -> Option<SocketRow> {
-    let mut row = known_row(store, transition);
-    match transition.from {
-        Some(from) => row.connection.socket.state = from,
-        None if transition.to.is_none() => row.mark = Some(Mark::StateUnknown { is_emptied: transition.is_emptied }),
-        None => return None,
-    }
-    row.connection.state_since = transition.lasted.map(|(span, basis)| Since { at: store.at().before(span), basis });
-    if transition.to.is_none() {
-        row.connection.set_rates(None);
-        let socket = &mut row.connection.socket;
-        socket.timer = None;
-        if let Some(last) = transition.final_counters {
-            let info = socket.tcp.get_or_insert_default();
-            info.bytes = last.bytes.or(info.bytes);
-            (info.rtt_us, info.retransmits_total) = (last.rtt_us, last.retransmits_total);
-        }
-    }
-    Some(row)
-}
-
-/// The socket in its new state. `None` for one that is gone.
-fn after(store: &Store, transition: &Transition) -> Option<SocketRow> {
-    let mut row = known_row(store, transition);
-    let to = transition.to?;
-    if row.connection.socket.state != to {
-        row.connection.socket.state = to;
-        let basis = if transition.source == EventSource::Tracepoint { AgeBasis::Kernel } else { AgeBasis::Observed };
-        row.connection.state_since = Some(Since { at: transition.at, basis });
-    }
-    Some(row)
-}
-
-/// The socket as last seen; what the transition says, if no sample has shown it.
-fn known_row(store: &Store, transition: &Transition) -> SocketRow {
-    let mut row = store.rows().find(transition.id).and_then(|index| store.rows().get(index)).cloned();
-    // A socket that was disconnected and connected anew shows its last connection, which may be another one.
-    let is_its = |row: &SocketRow| {
-        let socket = &row.connection.socket;
-        (socket.local, socket.remote) == (transition.local, transition.remote)
-    };
-    let row = row.take().filter(is_its).unwrap_or_else(|| unseen_row(transition));
-    let mut row = SocketRow { mark: None, ..row };
-    if transition.owner.holders().is_some() || row.connection.socket.owner.no_process() == Some(NoProcess::None) {
-        row.connection.socket.owner = transition.owner.clone();
-    }
-    row
-}
-
-fn unseen_row(transition: &Transition) -> SocketRow {
-    let state = transition.to.or(transition.from).unwrap_or(TcpState::Close);
-    let socket = Socket::known_by(&transition.socket(), state, transition.owner.clone());
-    let known = ObservedSocket { socket, state_since: None, first_seen: transition.at };
-    SocketRow { connection: known.into(), mark: None }
 }
 
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.

@@ -192,6 +192,10 @@ impl Store {
         let Delta { at, wall, took, transitions, coverage, names, facts, usage, descriptors, details, .. } = delta;
         (self.sample_intervals, self.event_status, self.as_of) =
             (delta.sample_intervals, delta.event_status, delta.as_of);
+        let first_at = *self.first_at.get_or_insert(at);
+        // Before the rows of what ended leave.
+        let before_wait = self.rows.take_before_wait();
+        self.closed.take(&transitions, &self.rows, &before_wait, first_at);
         self.rows.finish(at, &mut touched);
         self.paths.extend(&transitions, |id| self.rows.find(id).is_some());
         if let Some(merged) = merged {

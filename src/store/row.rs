@@ -1,7 +1,8 @@
 //! One row of the connection table, and the index by which it is found.
 
-use crate::model::delta::Connection;
+use crate::model::delta::{Connection, ObservedSocket, Transition};
 use crate::model::endpoint::Endpoint;
+use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::model::time::CompactTimestamp;
 
@@ -37,6 +38,14 @@ pub struct SocketRow {
 }
 
 impl SocketRow {
+    /// The row of a socket of which only `transition` tells.
+    pub fn unseen(transition: &Transition) -> Self {
+        let state = transition.to.or(transition.from).unwrap_or(TcpState::Close);
+        let socket = Socket::known_by(&transition.socket(), state, transition.owner.clone());
+        let known = ObservedSocket { socket, state_since: None, first_seen: transition.at };
+        Self { connection: known.into(), mark: None }
+    }
+
     /// Whether the socket is gone.
     pub const fn is_closed(&self) -> bool {
         matches!(self.mark, Some(Mark::Closed(_)))

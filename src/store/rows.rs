@@ -9,6 +9,7 @@ use crate::model::memory::TableSize;
 use crate::model::process::{Process, ProcessId};
 use crate::model::slot_index::SlotIndex;
 use crate::model::socket::{Socket, SocketId};
+use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
 use crate::store::alike::AlikeTable;
 use crate::store::losses::Losses;
@@ -57,6 +58,8 @@ pub struct Rows {
     marks: VecDeque<MarkEnd>,
     /// The same of closed rows, which leave with their mark.
     leaving: Vec<MarkEnd>,
+    /// What came into `TIME_WAIT` since the last whole delta, as it was before: the kernel forgets the counters of a connection then.
+    before_wait: Vec<Connection>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -224,6 +227,11 @@ impl Rows {
         self.alike.reserve(added.saturating_sub(self.free.len()));
     }
 
+    /// What came into `TIME_WAIT` since the last whole delta, as it was before.
+    pub(super) fn take_before_wait(&mut self) -> Vec<Connection> {
+        std::mem::take(&mut self.before_wait)
+    }
+
     /// Ends the delta taken at `at`, whose rows are all in.
     pub(super) fn finish(&mut self, at: Timestamp, touched: &mut Touched) {
         self.end_marks(at, touched);
@@ -257,6 +265,9 @@ impl Rows {
             self.alike.enter(index, &connection.socket);
         } else {
             self.losses.note(&row.connection.socket, &connection.socket, self.seen, at);
+            if connection.socket.state == TcpState::TimeWait && row.connection.socket.state != TcpState::TimeWait {
+                self.before_wait.push(row.connection.clone());
+            }
             self.tally.leave(index, &row.connection.socket);
             note_listener(&mut self.alike, Some(&row.connection.socket), Some(&connection.socket));
             self.alike.change(index, &row.connection, &connection);

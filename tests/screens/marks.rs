@@ -139,7 +139,7 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
         }
         press(&mut app, "8");
         let height = usize::from(app.layout().expect("large enough").body.height);
-        let entries: Vec<Transition> = app.panels.log.window(&app.store, height).map(|(_, entry)| entry.clone()).collect();
+        let entries: Vec<Transition> = app.panels.log.window(&app.store, height).map(|(_, line)| line.transition().clone()).collect();
         for (entry, is_marked) in entries.iter().zip(marked(&app, entries.len())) {
             let expected = is_part(&app, entry.id) || stands_in(&findings(&app), entry);
             assert_eq!(is_marked, expected, "{}: {entry:?}", path.display());

@@ -66,7 +66,7 @@ fn the_full_queue_is_named_with_what_it_costs() {
     let picture = picture(&app);
     let line = line_with(&picture, "overflows");
     assert!(line.contains("tied to 0.0.0.0:9090 report-api[6002]"), "{line}");
-    let row = picture.lines().find(|line| line.starts_with("\" ▸0.0.0.0:9090 ")).expect("the listener");
+    let row = picture.lines().find(|line| line.starts_with("\"▲▸0.0.0.0:9090 ")).expect("the listener");
     assert!(row.contains("███████"), "{row}");
 }
 

@@ -61,7 +61,9 @@ fn gone(app: &App, row: &SocketRow) -> Option<ProseLine> {
         Some(Mark::Closed(at)) => format!(" since {}", app.time_of_day(at.timestamp())),
         _ => String::new(),
     };
-    let text = format!("This connection is gone{when}; below is how it was last seen.");
+    let reason = app.store.closed().find(row.connection.socket.id).map_or("", |closed| closed.reason().words());
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    let text = format!("This connection is gone{when}{reason}; below is how it was last seen.");
     is_gone(app, row).then_some(ProseLine::Strong("closed", text))
 }
 

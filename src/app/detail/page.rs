@@ -4,6 +4,7 @@ use crate::app::related::{RelatedSearch, RelatedSockets};
 use crate::app::scroll::Scroll;
 use crate::model::socket::SocketId;
 use crate::store::Store;
+use crate::store::closed::ClosedConnection;
 use crate::store::row::SocketRow;
 
 /// The detail view.
@@ -34,6 +35,9 @@ impl DetailPage {
     pub(in crate::app) fn renew(&mut self, store: &Store) {
         if let Some(index) = store.rows().find(self.id) {
             self.row = store.rows().get(index).cloned();
+        } else if self.row.is_none() {
+            let closed = store.closed().find(self.id).filter(|closed| closed.last.is_some());
+            self.row = closed.map(ClosedConnection::row);
         }
         let search = self.row.as_ref().map(|row| RelatedSearch::new(row, store));
         self.search = search.filter(RelatedSearch::has_work);

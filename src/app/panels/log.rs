@@ -1,32 +1,77 @@
-//! The tab Log: what happened, newest first. An entry is known by its number since the start.
+//! The tab Log: what happened, newest first, or the connections that have ended. A line is known by its number since the start.
+//!
+//! It has a filter of its own, in the language of the other tabs, asked of the socket as it was before and after what happened. The
+//! filter of the other tabs does not apply here: that says which sockets are looked at now, and most of these are gone.
+
+pub mod list;
 
 use ratatui::layout::Position;
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
+use crate::app::panels::log::list::{LogLine, LogList, LogView};
 use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
-use crate::model::delta::Transition;
+use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
+use crate::store::closed::{ClosedConnection, LastCounters};
+use crate::table::filter::Filter;
 use crate::table::units;
 
 /// What the tab has around its panel.
 pub const PARTS: PanelParts = PanelParts { columns: true, summary: false, states: true, log: false };
 
-/// The log as a list; its newest entry is line 0.
+/// The log as a list; its newest line is line 0.
 #[derive(Debug, Default)]
 pub struct LogPanel {
     /// The selection.
     pub cursor: Cursor<u64>,
+    list: LogList,
 }
 
 impl LogPanel {
-    /// The entries on a screen with `height` lines for them, newest first, with the line of each.
-    pub fn window<'a>(&self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, &'a Transition)> {
-        store.log().entries().iter().rev().enumerate().skip(self.cursor.offset()).take(height)
+    /// What its lines are.
+    pub const fn view(&self) -> LogView {
+        self.list.view()
+    }
+
+    /// The line with this number, while it is kept.
+    pub fn line<'a>(&self, store: &'a Store, number: u64) -> Option<LogLine<'a>> {
+        self.view().get(store, number)
+    }
+
+    /// The lines on a screen with `height` of them, newest first, each with its place in the list.
+    pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, LogLine<'a>)> {
+        let lines = (self.cursor.offset()..self.list.len(store)).take(height);
+        lines.filter_map(|line| Some((line, self.line(store, self.list.number(store, line)?)?)))
+    }
+
+    /// Shows other lines, from the newest on.
+    pub(in crate::app) fn set_view(&mut self, view: LogView) {
+        self.list.set(view, self.list.filter().clone());
+        self.cursor.release();
+    }
+
+    /// So many lines came at the top of the log.
+    pub(in crate::app) fn grow_above(&mut self, changes: usize, closed: usize) {
+        if self.list.filter().is_empty() {
+            self.cursor.grow_above(if self.view() == LogView::Changes { changes } else { closed });
+        }
+    }
+
+    /// Whether [`advance`](Self::advance) has work to do.
+    pub(in crate::app) fn is_busy(&self) -> bool {
+        self.list.is_busy()
+    }
+
+    /// Goes on asking which lines pass the filter, as far as `steps` allows; answers whether the list is another one.
+    pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> bool {
+        let passed = self.list.advance(store, steps);
+        self.cursor.grow_above(passed);
+        passed > 0
     }
 
     fn with_lines<T>(
@@ -34,22 +79,26 @@ impl LogPanel {
         context: &PanelContext<'_>,
         change: impl FnOnce(&mut Cursor<u64>, &Lines<'_, u64>) -> T,
     ) -> T {
-        let log = context.store.log();
-        let (len, height, total) = (log.entries().len(), context.height(), log.total());
-        let key_at = move |line: usize| if line < len { total.checked_sub(line as u64 + 1) } else { None };
-        change(&mut self.cursor, &Lines { len, height, key_at: &key_at })
+        let (list, store) = (&self.list, context.store);
+        let key_at = |line: usize| list.number(store, line);
+        change(&mut self.cursor, &Lines { len: list.len(store), height: context.height(), key_at: &key_at })
     }
 }
 
 impl Panel for LogPanel {
     fn title(&self, context: &PanelContext<'_>) -> String {
-        let log = context.store.log();
-        let (kept, total) = (log.entries().len() as u64, log.total());
-        if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) }
+        let (store, view) = (context.store, self.view());
+        let (kept, total) = (view.len(store) as u64, view.total(store));
+        let of = if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) };
+        let what = if view == LogView::Closed { "closed " } else { "" };
+        match self.list.filter().text().trim() {
+            "" => format!("{what}{of}"),
+            filter => format!("{what}{} of {} · {filter}", units::count(self.list.len(store) as u64), units::count(kept)),
+        }
     }
 
     fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
-        self.cursor.position(context.store.log().entries().len(), context.height())
+        self.cursor.position(self.list.len(context.store), context.height())
     }
 
     fn cursor_line(&self) -> Option<usize> {
@@ -82,13 +131,22 @@ impl Panel for LogPanel {
     }
 
     fn open(&self, context: &PanelContext<'_>) -> OpenTarget {
-        let entry = self.cursor.key().and_then(|number| entry(context.store, number));
-        entry.map_or(OpenTarget::Nothing, |entry| OpenTarget::Details(entry.id))
+        let line = self.cursor.key().and_then(|number| self.line(context.store, number));
+        line.map_or(OpenTarget::Nothing, |line| OpenTarget::Details(line.transition().id))
     }
 
     fn refresh(&mut self, context: &PanelContext<'_>) {
-        let found = self.cursor.sought().and_then(|number| line(context.store, number));
+        self.list.refresh(context.store);
+        let found = self.cursor.sought().and_then(|number| self.list.position(context.store, number));
         self.with_lines(context, |cursor, lines| cursor.refresh(found, lines));
+    }
+
+    fn own_filter(&self) -> Option<&Filter> {
+        Some(self.list.filter())
+    }
+
+    fn set_own_filter(&mut self, filter: Filter) {
+        self.list.set(self.view(), filter);
     }
 }
 
@@ -99,39 +157,60 @@ pub fn below_table(store: &Store, count: usize) -> impl Iterator<Item = &Transit
     store.log().entries().iter().rev().filter(move |entry| !is_end(entry)).take(count)
 }
 
-/// The entry with this number, while the log keeps it.
-pub fn entry(store: &Store, number: u64) -> Option<&Transition> {
-    store.log().entries().iter().rev().nth(line(store, number)?)
-}
-
-/// The line of the entry with this number, while the log keeps it.
-fn line(store: &Store, number: u64) -> Option<usize> {
-    let line = usize::try_from(store.log().total().checked_sub(number + 1)?).ok()?;
-    (line < store.log().entries().len()).then_some(line)
-}
-
-/// `entry` as one line of plain text.
-pub fn entry_text(entry: &Transition, context: &PanelContext<'_>) -> String {
-    let lasted = match lasted_text(entry) {
-        lasted if lasted.is_empty() => lasted,
-        lasted => format!("after {lasted}"),
-    };
+/// `line` as one line of plain text.
+pub fn line_text(line: LogLine<'_>, context: &PanelContext<'_>) -> String {
+    let entry = line.transition();
     let names = context.store.names();
     let (local, remote) = (entry.local_text(names), entry.remote_text(names));
     let ends = remote.map_or_else(|| local.clone(), |remote| format!("{local} → {remote}"));
-    let parts = [context.time_of_day(entry.at), ends, change_text(entry), lasted, owner_text(entry)];
+    let happened = match line {
+        LogLine::Change(entry) => vec![change_text(entry), after_text(lasted_text(entry))],
+        LogLine::Closed(closed) => {
+            let [received, sent, again] = counter_texts(closed);
+            let counted = format!("{received} received, {sent} sent, {again} sent again");
+            vec![closed.reason().words().to_owned(), after_text(lifetime_text(closed)), counted]
+        }
+    };
+    let parts = [vec![context.time_of_day(entry.at), ends], happened, vec![owner_text(entry)]].concat();
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+fn after_text(span: String) -> String {
+    if span.is_empty() { span } else { format!("after {span}") }
+}
+
+/// How long a connection was there: `4m12s`, `≥52m`; empty where nothing is known.
+pub fn lifetime_text(closed: &ClosedConnection) -> String {
+    closed.lifetime.map_or_else(String::new, |(lasted, basis)| format!("{}{}", basis.mark(), units::lasted(lasted)))
+}
+
+/// Payload received and sent, and segments sent again: `-` where nobody counted, with `≥` where the numbers are of before the end.
+pub fn counter_texts(closed: &ClosedConnection) -> [String; 3] {
+    let LastCounters { bytes, retransmits, is_final } = closed.counters();
+    let mark = if is_final { "" } else { AgeBasis::AtLeast.mark() };
+    let bytes_text = |count: Option<u64>| count.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::bytes(count)));
+    let again = retransmits.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::count(count.into())));
+    [bytes_text(bytes.map(|bytes| bytes.received())), bytes_text(bytes.map(|bytes| bytes.sent())), again]
 }
 
 /// `ESTABLISHED → CLOSE_WAIT`, `opened ESTABLISHED`, `TIME_WAIT → closed`; `⇢` where states in between were missed.
 pub fn change_text(entry: &Transition) -> String {
+    change_in_names(entry, TcpState::name)
+}
+
+/// The same in the short names of the states: `EST → CW`.
+pub fn short_change_text(entry: &Transition) -> String {
+    change_in_names(entry, |state| state.row().short)
+}
+
+fn change_in_names(entry: &Transition, name: impl Fn(TcpState) -> &'static str) -> String {
     let arrow = if entry.skipped { "⇢" } else { "→" };
     match (entry.protocol, entry.from, entry.to) {
         (Protocol::Udp, _, None) => "UDP closed".to_owned(),
         (Protocol::Udp, None, _) => "opened UDP".to_owned(),
-        (_, None, Some(to)) => format!("opened {to}"),
-        (_, Some(from), Some(to)) => format!("{from} {arrow} {to}"),
-        (_, Some(from), None) => format!("{from} {arrow} closed"),
+        (_, None, Some(to)) => format!("opened {}", name(to)),
+        (_, Some(from), Some(to)) => format!("{} {arrow} {}", name(from), name(to)),
+        (_, Some(from), None) => format!("{} {arrow} closed", name(from)),
         (_, None, None) => format!("? {arrow} closed"),
     }
 }
