@@ -8,7 +8,7 @@ use crate::app::detail::verdict_words;
 use crate::app::keymap;
 use crate::app::mode::Page;
 use crate::app::panels::findings::slope_text;
-use crate::app::panels::log::{self, change_text, lasted_text};
+use crate::app::panels::log::{change_text, lasted_text};
 use crate::app::path::path;
 use crate::app::related::RelatedSockets;
 use crate::app::selection::Selected;
@@ -106,8 +106,11 @@ impl App {
             Selected::Socket(id) => self.seen_row(id).map(|row| self.inspect_socket(row)),
             Selected::Fold(key) => self.inspect_fold(key),
             Selected::Group(key) => Some(self.inspect_group(key)),
-            Selected::LogLine(number) => log::entry(&self.store, number)
-                .and_then(|entry| self.seen_row(entry.id))
+            Selected::LogLine(number) => self
+                .panels
+                .log
+                .line(&self.store, number)
+                .and_then(|line| self.seen_row(line.transition().id))
                 .map(|row| self.inspect_socket(row)),
             Selected::None | Selected::State(_) | Selected::Finding(_) => None,
         }

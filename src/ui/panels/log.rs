@@ -14,7 +14,7 @@ use crate::app::panels::log::{
 use crate::app::panels::table::{MARGIN_LEFT, MARGIN_RIGHT};
 use crate::model::delta::Transition;
 use crate::model::process::Names;
-use crate::table::cut::{cells, cut_keeping_end};
+use crate::table::cut::cells;
 use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::scrollbar;
