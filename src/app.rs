@@ -33,6 +33,7 @@ pub mod mode;
 mod mouse;
 pub mod msg;
 mod needs;
+pub mod network_line;
 pub mod notice;
 pub mod panels;
 pub mod path;

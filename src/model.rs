@@ -19,6 +19,7 @@ pub mod host_name;
 pub mod interface;
 pub mod memory;
 pub mod netns;
+pub mod network;
 pub mod outcome;
 pub mod pair_table;
 pub mod process;

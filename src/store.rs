@@ -17,6 +17,7 @@ pub mod log;
 pub mod logins;
 pub mod losses;
 pub mod merged_deltas;
+pub mod network;
 pub mod past_rows;
 pub mod paths;
 pub mod peers;
@@ -56,6 +57,7 @@ use crate::store::history::History;
 use crate::store::host_names::HostNames;
 use crate::store::listeners::Listeners;
 use crate::store::log::Log;
+use crate::store::network::NetworkHistory;
 use crate::store::paths::{ConnectionPath, ConnectionPaths};
 use crate::store::port_churn::PortChurn;
 use crate::store::pressure::Pressure;
@@ -75,6 +77,7 @@ pub struct Store {
     history: History,
     log: Log,
     closed: ClosedHistory,
+    network: NetworkHistory,
     /// When the first sample was taken.
     first_at: Option<Timestamp>,
     coverage: Arc<Coverage>,
@@ -111,6 +114,7 @@ impl Store {
             history: History::default(),
             log: Log::default(),
             closed: ClosedHistory::default(),
+            network: NetworkHistory::default(),
             first_at: None,
             coverage: Arc::default(),
             names: Arc::default(),
@@ -245,6 +249,11 @@ impl Store {
         &self.log
     }
 
+    /// The interfaces and the routes, while they are shown.
+    pub const fn network(&self) -> &NetworkHistory {
+        &self.network
+    }
+
     /// The last connections that have ended.
     pub const fn closed(&self) -> &ClosedHistory {
         &self.closed
@@ -339,6 +348,7 @@ impl Store {
         tables
             .chain(self.log.table_sizes())
             .chain(self.closed.table_sizes())
+            .chain(self.network.table_sizes())
             .chain(self.history.table_sizes())
             .chain(self.attempt_history.table_sizes())
             .chain(others)

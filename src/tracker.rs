@@ -452,6 +452,7 @@ impl Tracker {
             usage: snapshot.usage.clone(),
             descriptors: Arc::clone(&snapshot.descriptors),
             details: snapshot.details.clone(),
+            network: snapshot.network.clone(),
             added: Vec::with_capacity(added),
             changed: Vec::with_capacity(changed),
             ..Delta::default()
@@ -554,6 +555,7 @@ pub fn apart(snapshot: Snapshot) -> (Delta, FirstSight) {
         usage: snapshot.usage,
         descriptors: snapshot.descriptors,
         details: snapshot.details,
+        network: snapshot.network,
         ..Delta::default()
     };
     (delta, FirstSight { at: snapshot.at, sockets: snapshot.sockets.into_iter(), seen })

@@ -43,6 +43,7 @@ impl App {
     fn copies_of(&self, selection: Selected) -> Vec<MenuLine> {
         match selection {
             Selected::None | Selected::State(_) => Vec::new(),
+            Selected::Network(shown) => self.panels.network.copies(shown, &self.store).into_iter().collect(),
             Selected::Socket(id) => self.seen_row(id).map_or_else(Vec::new, |row| self.copies_of_socket(row)),
             Selected::Group(key) => {
                 let table = self.panels.of_group(key);

@@ -170,6 +170,7 @@ impl App {
                 let finding = self.panels.findings.get(key)?;
                 Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
+            Selected::Network(_) => None,
             Selected::LogLine(number) => self.panels.log.line(&self.store, number).map(|line| of_state(line.transition().to.or(line.transition().from))),
         }
     }

@@ -270,7 +270,7 @@ pub struct TabPlace {
 pub fn tab_places(width: u16, title_width: u16, active: Tab) -> Vec<TabPlace> {
     let fits = |places: &Vec<TabPlace>| {
         let end = places.last().map_or(0, |place| place.x + place.width);
-        end + title_width + 4 <= width
+        end + title_width + 2 <= width
     };
     let short = || place_tabs(1, |row| row.short);
     let all = [2, 1].into_iter().map(|gap| place_tabs(gap, |row| row.title)).chain([short()]).find(fits);

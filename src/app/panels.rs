@@ -5,6 +5,7 @@ pub mod findings;
 pub mod folded;
 pub mod groups;
 pub mod log;
+pub mod network;
 pub mod states;
 pub mod table;
 

@@ -118,8 +118,9 @@ impl App {
         }
     }
 
+    /// Cells of the title beside the tabs, with a blank at each side.
     pub(super) fn title_width(&self) -> u16 {
-        u16::try_from(cells(&self.title())).unwrap_or(u16::MAX)
+        u16::try_from(cells(&self.title()) + 2).unwrap_or(u16::MAX)
     }
 
     /// The parts of the line above the table on the screen; none where there is no such line.

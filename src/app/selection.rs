@@ -1,5 +1,6 @@
 //! What the user acts on. Kill, close, copy and explain take a selection; which tab it comes from does not matter to them.
 
+use crate::app::network_line::NetworkLine;
 use crate::app::states::StateLine;
 use crate::diagnosis::finding::FindingKey;
 use crate::model::socket::SocketId;
@@ -27,6 +28,8 @@ pub enum Selected {
     Finding(FindingKey),
     /// A line of the log, by its number since the start.
     LogLine(u64),
+    /// A line of the tab Network.
+    Network(NetworkLine),
 }
 
 impl From<MembersOf> for Selected {
@@ -51,4 +54,6 @@ pub enum SelectionKind {
     Finding,
     /// A line of the log.
     LogLine,
+    /// An interface, a counter or a route.
+    Network,
 }

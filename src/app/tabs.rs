@@ -8,9 +8,10 @@ use crate::app::panels::findings::FindingsPanel;
 use crate::app::panels::folded::marks;
 use crate::app::panels::groups::GroupPanel;
 use crate::app::panels::log::LogPanel;
+use crate::app::panels::network::NetworkPanel;
 use crate::app::panels::states::StatesPanel;
 use crate::app::panels::table::SortedTable;
-use crate::app::panels::{Panel, PanelContext, PanelParts, findings, log, states};
+use crate::app::panels::{Panel, PanelContext, PanelParts, findings, log, network, states};
 use crate::app::selection::SelectionKind;
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping};
@@ -25,7 +26,7 @@ const SUMMED: PanelParts = PanelParts { summary: true, ..TABLE };
 pub struct TabRow {
     /// The tab; rows stand in the order of the enum.
     pub tab: Tab,
-    /// The keys that show it; the first is its number. 9 is kept for network.
+    /// The keys that show it; the first is its number.
     pub binding: Binding,
     /// Its name.
     pub title: &'static str,
@@ -124,7 +125,7 @@ tabs! {
     /// One line a remote address and port.
     Remotes(remotes: GroupPanel = |_, _| GroupPanel::new(Grouping::Remote)) {
         keys: &[char('3')], action: "tab-remotes", name: "remotes", help: "tab Remotes: the other ends",
-        title: "Remotes", short: "Remote", parts: SUMMED,
+        title: "Remotes", short: "Peer", parts: SUMMED,
         selects: Group, abilities: &[Sort, Follow]
     }
     /// One line a listener.
@@ -136,7 +137,7 @@ tabs! {
     /// Counts per state over time, and what each state means.
     States(states: StatesPanel = |_, _| StatesPanel::default()) {
         keys: &[char('5')], action: "tab-states", name: "states", help: "tab States: history and meaning",
-        title: "States", short: "State", parts: states::PARTS,
+        title: "States", short: "Stat", parts: states::PARTS,
         selects: State, abilities: &[Span]
     }
     /// What is wrong, why, and what to do.
@@ -156,6 +157,12 @@ tabs! {
         keys: &[char('8')], action: "tab-log", name: "log", help: "tab Log: what happened, newest first",
         title: "Log", short: "Log", parts: log::PARTS,
         selects: LogLine, abilities: &[]
+    }
+    /// Interfaces, the kernel's counters and routes.
+    Network(network: NetworkPanel = |_, _| NetworkPanel::default()) {
+        keys: &[char('9')], action: "tab-network", name: "network", help: "tab Network: interfaces, counters, routes",
+        title: "Network", short: "Net", parts: network::PARTS,
+        selects: SelectionKind::Network, abilities: &[]
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::EventStatus;
 pub use crate::model::event::{EventSource, FinalCounters};
 use crate::model::facts::Facts;
+use crate::model::network::Network;
 use crate::model::outcome::{EndReport, Outcome};
 use crate::model::process::{Names, Owner, ProcessId, Usage};
 use crate::model::socket::{Socket, SocketId, SocketRef};
@@ -399,6 +400,8 @@ pub struct Delta {
     pub traffic: Option<Traffic>,
     /// Another sample follows at once: nothing of this one needs to be on the screen.
     pub is_overtaken: bool,
+    /// Interfaces and routes, where the sample had them.
+    pub network: Option<Arc<Network>>,
     /// How often samples come.
     pub sample_intervals: SampleIntervals,
     /// Of which moment that is which this sample did not list.

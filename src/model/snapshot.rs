@@ -10,6 +10,7 @@ use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
 use crate::model::event::Events;
 use crate::model::facts::Facts;
+use crate::model::network::Network;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::query::SocketQuery;
 use crate::model::socket::{Socket, SocketId, SocketRef};
@@ -93,6 +94,8 @@ pub struct Needs {
     /// Which sockets a full sample has to list, and what it has to tell of them. A socket that it does not list is gone or no
     /// longer meets the condition; so who compares samples asks each time the same.
     pub query: SocketQuery,
+    /// The interfaces and the routes of conntop's own network namespace are shown.
+    pub network: bool,
     /// What the user asks for by name: where this kernel does not tell it, the coverage says so.
     pub by_name: AskedByName,
 }
@@ -223,6 +226,8 @@ pub struct Snapshot {
     pub details: Vec<(SocketId, TcpDetail)>,
     /// What the kernel told since the last sample, if somebody listens.
     pub events: Events,
+    /// Interfaces and routes; `None` where nobody asks for them or the source does not tell them. Recordings do not hold them.
+    pub network: Option<Arc<Network>>,
 }
 
 impl Snapshot {
@@ -236,6 +241,7 @@ impl Snapshot {
         self.descriptors = Arc::default();
         self.details.clear();
         self.events.clear();
+        self.network = None;
     }
 }
 

@@ -18,10 +18,12 @@ pub mod interfaces;
 pub mod kernel_features;
 pub mod kernel_test;
 pub mod latest_changes;
+pub mod links;
 mod mptcp_info;
 pub mod names;
 pub mod namespaces;
 pub mod netlink;
+pub mod network;
 pub mod offload;
 pub mod owners;
 pub mod parts;
@@ -59,6 +61,7 @@ use self::kernel_features::KernelFeatures;
 use self::names::NameReader;
 use self::namespaces::Namespaces;
 use self::namespaces::others::OtherNamespaces;
+use self::network::NetworkReader;
 use self::owners::{OwnerGaps, Owners};
 use self::parts::PartialSamples;
 use self::processes::Describer;
@@ -68,6 +71,7 @@ use self::tables::{SocketTables, refusal};
 use self::units::Units;
 use self::visibility::Visibility;
 use crate::model::coverage::Coverage;
+use crate::model::network::Network;
 use crate::model::process::{ProcessId, Usage};
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Abilities, AskedByName, Needs, Snapshot, SourceInfo, SourceKind};
@@ -98,6 +102,8 @@ pub struct LinuxSource {
     units: Option<Units>,
     /// `None` until it is asked why somebody may be invisible.
     visibility: Cell<Option<Visibility>>,
+    /// `None` while nobody looks at interfaces and routes.
+    network: Option<NetworkReader>,
     /// `None` until processes are to be measured.
     meter: Option<Meter>,
     describer: Describer,
@@ -162,6 +168,7 @@ impl LinuxSource {
             other_namespaces: OtherNamespaces::new(kind == SourceKind::Procfs),
             units: None,
             visibility: Cell::new(None),
+            network: None,
             meter: None,
             describer: Describer::default(),
             features: KernelFeatures::default(),
@@ -291,6 +298,15 @@ impl LinuxSource {
         snapshot.facts = facts.map_or_else(Arc::default, |facts| facts.read(snapshot.at, fields.counters));
     }
 
+    /// Interfaces and routes, if they are `wanted`.
+    fn read_network(&mut self, wanted: bool, at: Timestamp) -> Option<Arc<Network>> {
+        if !wanted {
+            self.network = None;
+            return None;
+        }
+        Some(Arc::new(self.network.get_or_insert_default().read(at)))
+    }
+
     /// What every sample has beside its sockets.
     fn add_rest(&mut self, needs: &Needs, snapshot: &mut Snapshot) {
         snapshot.coverage.degraded.extend(self.names.trouble());
@@ -298,6 +314,7 @@ impl LinuxSource {
         snapshot.details = self.tables.details(&needs.details);
         snapshot.details.extend(self.other_namespaces.details(&needs.details));
         snapshot.usage = self.measure(&needs.usage);
+        snapshot.network = self.read_network(needs.network, snapshot.at);
         let fields = needs.query.fields;
         if fields.descriptors {
             snapshot.descriptors = self.owners.descriptors(moment(snapshot));

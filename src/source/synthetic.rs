@@ -11,6 +11,7 @@ mod backlog;
 mod cast;
 mod kernel;
 mod life;
+mod network;
 mod oddities;
 mod pool;
 mod quiet;
@@ -147,6 +148,7 @@ impl Source for Synthetic {
         snapshot.coverage = coverage(&snapshot.sockets);
         snapshot.facts = kernel::facts(&self.world.counters);
         answers::answer(needs, self.world.second, &mut snapshot);
+        snapshot.network = needs.network.then(|| Arc::new(network::network(self.world.second)));
         sink.finish(snapshot);
         let is_past = self.past > 0;
         self.past = self.past.saturating_sub(1);

@@ -210,6 +210,7 @@ impl Store {
             self.attempt_history.push(at, &transitions, &facts);
         }
         self.pressure.update(at, self.counters.growth(PRESSURE_WINDOW).as_ref(), &facts, &self.rows);
+        self.network.push(at, delta.network);
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);
         (self.at, self.wall, self.took) = (at, wall, took);

@@ -4,6 +4,7 @@ mod connections;
 mod findings;
 mod groups;
 pub(super) mod log;
+mod network;
 mod states;
 
 use crate::app::App;
@@ -22,5 +23,6 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         PanelFace::States(panel) => states::draw(painter, layout.body, app, panel),
         PanelFace::Findings(panel) => findings::draw(painter, layout, app, panel),
         PanelFace::Log(panel) => log::draw(painter, layout, app, panel),
+        PanelFace::Network(panel) => network::draw(painter, layout, app, panel),
     }
 }

@@ -9,6 +9,7 @@ use ratatui::backend::TestBackend;
 
 mod dialogs;
 mod names;
+mod network;
 mod paths;
 mod scroll;
 
@@ -23,7 +24,12 @@ use crate::diagnosis::finding::{
 use crate::diagnosis::rule::Rule;
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AgeBasis, Connection, Delta, Rates, SampleIntervals, Since, Traffic, Transition};
+use crate::model::endpoint::Family;
+use crate::model::facts::{Counters, Facts};
+use crate::model::interface::{Interface, Received, Sent};
+use crate::model::network::{LinkState, Network, NetworkInterface};
 use crate::model::process::{Holders, Names, Owner, Process};
+use crate::model::route::{Hop, Route, TABLE_MAIN};
 use crate::model::socket::{NetnsId, TimerKind};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::tcp_state::TcpState;
@@ -37,8 +43,8 @@ const NOW: u64 = 10_000;
 
 fn app(size: (u16, u16)) -> App {
     let mut app = App::new(Config::new(source_info(), size));
-    app.turn(Msg::Delta(Box::new(first_sample())));
-    app.turn(Msg::Delta(Box::new(second_sample())));
+    app.turn(Msg::Delta(Box::new(with_network(first_sample(), NOW - 1))));
+    app.turn(Msg::Delta(Box::new(with_network(second_sample(), NOW))));
     app.show_findings(found());
     app
 }
@@ -201,6 +207,68 @@ fn second_sample() -> Delta {
         },
     )];
     Delta { added: vec![new], changed: vec![half], removed, transitions, details, ..delta(NOW) }
+}
+
+/// What a machine that counts `seconds` has beside its sockets.
+fn with_network(delta: Delta, seconds: u64) -> Delta {
+    let grown = |per_second: u64| per_second * seconds;
+    let counters = Counters {
+        segments_sent: grown(4_000),
+        segments_received: grown(3_900),
+        segments_retransmitted: grown(7),
+        listen_drops: grown(2),
+        udp_receive_buffer_errors: 12,
+        ..Counters::ZERO
+    };
+    let interface = |(index, name, state, per_second): (u32, &str, LinkState, u64)| NetworkInterface {
+        index,
+        counted: Interface {
+            name: name.into(),
+            received: Received { bytes: grown(per_second), packets: grown(per_second / 900), dropped: grown(per_second / 400_000), ..Received::default() },
+            sent: Sent { bytes: grown(4 * per_second), packets: grown(per_second / 300), ..Sent::default() },
+        },
+        mtu_bytes: Some(1_500),
+        state,
+        speed_megabits: (index == 2).then_some(10_000),
+    };
+    let interfaces = [(1, "lo", LinkState::Unknown, 900), (2, "eth0", LinkState::Up, 1_250_000), (3, "docker0", LinkState::Down, 0)];
+    let hop = |gateway: Option<&str>, name: &str| Hop {
+        gateway: gateway.map(|gateway| gateway.parse().expect("an address")),
+        interface: Some(name.into()),
+        ..Hop::default()
+    };
+    let route = |destination: &str, prefix_len, hops: Vec<Hop>| Route {
+        family: Family::Ipv4,
+        table: TABLE_MAIN,
+        kind: if hops.is_empty() { 6 } else { 1 },
+        destination: destination.parse().expect("an address"),
+        prefix_len,
+        from: None,
+        hops,
+        protocol: 16,
+        scope: 0,
+        source: None,
+        metric: (prefix_len == 0).then_some(100),
+        preference: None,
+        metrics: Vec::new(),
+        congestion: None,
+        tos: 0,
+        realms: None,
+        nexthop_id: None,
+        expires: None,
+    };
+    let network = Network {
+        interfaces: interfaces.into_iter().map(interface).collect(),
+        routes: vec![
+            route("10.0.0.0", 24, vec![hop(None, "eth0")]),
+            route("0.0.0.0", 0, vec![hop(Some("10.0.0.1"), "eth0"), hop(Some("10.0.0.2"), "eth1")]),
+            route("192.0.2.0", 24, Vec::new()),
+            route("::", 0, vec![hop(Some("fe80::1"), "eth0")]),
+        ],
+        ..Network::default()
+    };
+    let facts = Facts { counters: Some(counters), ..Facts::clone(&delta.facts) };
+    Delta { network: Some(Arc::new(network)), facts: Arc::new(facts), ..delta }
 }
 
 fn press(app: &mut App, keys: &[KeyCode]) {

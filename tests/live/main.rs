@@ -33,6 +33,7 @@ mod kernel_features;
 mod namespace_leaks;
 mod namespaces;
 mod narrow_samples;
+mod network;
 mod owners;
 mod partial_samples;
 mod perfmon;

@@ -30,9 +30,9 @@ const BIT_INDEX: u16 = 1;
 const BIT_NAME: u16 = 2;
 const BIT_VALUE: u16 = 3;
 /// `NLA_F_NESTED`.
-const NESTED: u16 = 0x8000;
+pub const NESTED: u16 = 0x8000;
 /// The length of `struct genlmsghdr`.
-const GENERIC_LEN: usize = 4;
+pub const GENERIC_LEN: usize = 4;
 /// Linux 6.18 has 64 features, numbered from 0.
 const FEATURES_MAX: usize = 1024;
 /// The most interfaces that are kept.
@@ -56,7 +56,7 @@ pub fn read() -> Result<Vec<Offload>, Errno> {
 }
 
 /// The number that the family `ethtool` has since this boot.
-fn family(connection: &mut NetlinkSocket) -> Result<u16, Errno> {
+pub fn family(connection: &mut NetlinkSocket) -> Result<u16, Errno> {
     let request = [&[GET_FAMILY, 1, 0, 0][..], &attribute(FAMILY_NAME, b"ethtool\0")].concat();
     let mut id = None;
     connection.ask(CONTROLLER, &request, |payload| {
@@ -66,7 +66,7 @@ fn family(connection: &mut NetlinkSocket) -> Result<u16, Errno> {
 }
 
 /// An attribute as bytes, with its padding.
-fn attribute(name: u16, value: &[u8]) -> Vec<u8> {
+pub fn attribute(name: u16, value: &[u8]) -> Vec<u8> {
     let len = u16::try_from(value.len().saturating_add(4)).unwrap_or(u16::MAX);
     let mut bytes = [&len.to_ne_bytes()[..], &name.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -74,7 +74,7 @@ fn attribute(name: u16, value: &[u8]) -> Vec<u8> {
 }
 
 /// The first attribute called `name`.
-fn find(attributes: &[u8], name: u16) -> Option<&[u8]> {
+pub fn find(attributes: &[u8], name: u16) -> Option<&[u8]> {
     Attributes::new(attributes).filter_map(Result::ok).find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 

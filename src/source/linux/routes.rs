@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::model::endpoint::Family;
-use crate::model::route::{Hop, Metric, Route};
+use crate::model::route::{Hop, Metric, Route, TABLE_MAIN};
 use crate::model::text::{DisplayText, NAME_LEN_MAX};
 use crate::model::time::CLOCK_TICK;
 use crate::source::linux::netlink::{Attributes, NetlinkFamily, NetlinkSocket, Reader};
@@ -28,6 +28,9 @@ const CLONED: u32 = 0x200;
 const FOR_EVER: i32 = i32::MAX;
 /// The most routes that are kept: a full table of the internet has a million.
 const ROUTES_MAX: usize = 2_000_000;
+
+/// So many messages are read at most where only the first routes are wanted: some milliseconds.
+const MAIN_MESSAGES_MAX: u32 = 4_096;
 
 // RTA_* of include/uapi/linux/rtnetlink.h.
 const RTA_DST: u16 = 1;
@@ -59,16 +62,37 @@ pub struct RouteDump {
     pub skipped: u32,
     /// The table changed while it was read.
     pub interrupted: bool,
+    /// There are more than were to be read.
+    pub gave_up: bool,
 }
 
 /// Asks for all routes. A system without IPv6 has none of it.
 pub fn read() -> Result<RouteDump, Errno> {
-    let mut connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
+    read_at_most(u32::MAX)
+}
+
+/// The routes of the table `main`, and whether some are missing: of each family, so many messages of the kernel at most are read
+/// that a router with a full table of the internet does not hold up the sample.
+pub fn read_main() -> Result<(Vec<Route>, bool), Errno> {
+    let found = read_at_most(MAIN_MESSAGES_MAX)?;
+    let is_cut = found.skipped > 0 || found.gave_up;
+    let mut routes = found.routes;
+    routes.retain(|route| route.table == TABLE_MAIN);
+    Ok((routes, is_cut))
+}
+
+/// Reads at most so many messages of the kernel for each family.
+fn read_at_most(most: u32) -> Result<RouteDump, Errno> {
     let mut found = RouteDump::default();
+    let mut connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
     for family in [AF_INET, AF_INET6] {
+        if found.gave_up {
+            // The kernel still has the rest of the other answer to give.
+            connection = NetlinkSocket::open_to(NetlinkFamily::Route)?;
+        }
         let mut request = [0; ROUTE_LEN];
         request[0] = family;
-        let exchange = connection.dump(GET_ROUTE, &request, |payload, _| {
+        let exchange = connection.dump_at_most(most, GET_ROUTE, &request, |payload, _| {
             // A kernel without IPv6 answers a question for it with the routes of IPv4.
             if payload.first() != Some(&family) {
                 return true;
@@ -82,6 +106,7 @@ pub fn read() -> Result<RouteDump, Errno> {
         });
         found.skipped = found.skipped.saturating_add(exchange.skipped);
         found.interrupted |= exchange.interrupted;
+        found.gave_up |= exchange.gave_up;
         match exchange.error {
             Some(Errno::OPNOTSUPP | Errno::AFNOSUPPORT) if family == AF_INET6 => {}
             Some(error) => return Err(error),

@@ -277,6 +277,8 @@ prop_compose! {
             usage,
             descriptors,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
+            // A recording does not hold it.
+            network: None,
         }
     }
 }
