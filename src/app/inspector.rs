@@ -112,7 +112,7 @@ impl App {
                 .line(&self.store, number)
                 .and_then(|line| self.seen_row(line.transition().id))
                 .map(|row| self.inspect_socket(row)),
-            Selected::None | Selected::State(_) | Selected::Finding(_) => None,
+            Selected::None | Selected::State(_) | Selected::Finding(_) | Selected::Network(_) => None,
         }
         .unwrap_or_default()
     }
