@@ -76,7 +76,9 @@ impl App {
     /// The one socket that `selection` means; `None` where it stands for several, which are being gathered.
     fn socket_to_close(&mut self, selection: Selected) -> Result<Option<SocketId>, String> {
         match selection {
-            Selected::None | Selected::State(_) | Selected::Finding(_) | Selected::Network(_) => Err(NOTHING.to_owned()),
+            Selected::None | Selected::State(_) | Selected::Finding(_) | Selected::Network(_) => {
+                Err(NOTHING.to_owned())
+            }
             Selected::Socket(id) => Ok(Some(id)),
             Selected::LogLine(number) => match self.panels.log.line(&self.store, number) {
                 Some(line) => Ok(Some(line.transition().id)),

@@ -160,7 +160,6 @@ impl App {
     pub(super) fn explained(&self, selected: Selected) -> Option<Explained> {
         let of_state = |state| Explained { state, ..Explained::default() };
         match selected {
-            Selected::None => None,
             Selected::Socket(id) => self.seen_row(id).map(|row| self.of_row(row)),
             Selected::Group(key) => self.of_group(key),
             Selected::Fold(key) => self.of_fold(key),
@@ -170,8 +169,12 @@ impl App {
                 let finding = self.panels.findings.get(key)?;
                 Some(Explained { rule: Some(finding.rule()), ..of_state(finding.state) })
             }
-            Selected::Network(_) => None,
-            Selected::LogLine(number) => self.panels.log.line(&self.store, number).map(|line| of_state(line.transition().to.or(line.transition().from))),
+            Selected::None | Selected::Network(_) => None,
+            Selected::LogLine(number) => self
+                .panels
+                .log
+                .line(&self.store, number)
+                .map(|line| of_state(line.transition().to.or(line.transition().from))),
         }
     }
 

@@ -191,7 +191,9 @@ impl App {
     /// The processes behind `selection`; none while they are being gathered.
     fn candidates(&mut self, selection: Selected) -> Result<Candidates, String> {
         match selection {
-            Selected::None | Selected::State(_) | Selected::LogLine(_) | Selected::Network(_) => Err(NOTHING.to_owned()),
+            Selected::None | Selected::State(_) | Selected::LogLine(_) | Selected::Network(_) => {
+                Err(NOTHING.to_owned())
+            }
             Selected::Socket(id) => {
                 candidates_of(self.seen_row(id).ok_or("this connection is gone; there is nothing to act on")?)
             }

@@ -266,7 +266,9 @@ impl Panels {
     /// Whether [`advance`](Self::advance) has work to do.
     pub fn is_busy(&self) -> bool {
         let is_busy = |row: &TabRow| self.of(row.tab).table().is_some_and(SortedTable::is_busy);
-        self.connections.is_busy() || self.log.is_busy() || TABS.iter().filter(|row| row.tab != Tab::Connections).any(is_busy)
+        self.connections.is_busy()
+            || self.log.is_busy()
+            || TABS.iter().filter(|row| row.tab != Tab::Connections).any(is_busy)
     }
 
     /// Goes on with what was started, as far as `steps` allows; answers whether a table is new and is to be refreshed.

@@ -129,7 +129,11 @@ impl ClosedConnection {
     fn bytes(&self) -> usize {
         let owners = |owner: &Owner| {
             let texts = owner.holders().map_or(0, |holders| {
-                holders.all().iter().map(|process| process.name.as_str().len() + process.command.as_str().len() + 128).sum()
+                holders
+                    .all()
+                    .iter()
+                    .map(|process| process.name.as_str().len() + process.command.as_str().len() + 128)
+                    .sum()
             });
             texts
         };
@@ -181,7 +185,13 @@ impl ClosedHistory {
 
     /// Takes in the ends among `transitions`. `rows` still has the rows of what ended, and `before_wait` the connections as they
     /// were before they came into `TIME_WAIT`; what was there at the first sample, taken at `first`, may be older.
-    pub(super) fn take(&mut self, transitions: &[Transition], rows: &Rows, before_wait: &[Connection], first: Timestamp) {
+    pub(super) fn take(
+        &mut self,
+        transitions: &[Transition],
+        rows: &Rows,
+        before_wait: &[Connection],
+        first: Timestamp,
+    ) {
         let mut opened = FxHashMap::default();
         for transition in transitions.iter().filter(|transition| transition.is_opening()) {
             opened.insert(transition.id, (transition.at, transition.source));

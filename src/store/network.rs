@@ -74,7 +74,10 @@ impl NetworkHistory {
 
     /// What it holds.
     pub(super) fn table_sizes(&self) -> [TableSize; 1] {
-        let bytes = self.interfaces.values().map(|history| size_of_val(history) + history.rates.capacity() * size_of::<Option<InterfaceRates>>());
+        let bytes = self
+            .interfaces
+            .values()
+            .map(|history| size_of_val(history) + history.rates.capacity() * size_of::<Option<InterfaceRates>>());
         [TableSize { what: "interfaces", len: self.interfaces.len(), bytes: bytes.sum() }]
     }
 

@@ -134,7 +134,9 @@ impl<'a> Value<'a> {
             Self::Bytes(bytes) => Cow::Owned(units::bytes(*bytes)),
             Self::BytesPerSecond(rate) => Cow::Owned(units::rate(*rate)),
             Self::Span(span) => Cow::Owned(units::span(*span)),
-            Self::Age(age, AgeBasis::AtLeast) => Cow::Owned(format!("{}{}", AgeBasis::AtLeast.mark(), units::age(*age))),
+            Self::Age(age, AgeBasis::AtLeast) => {
+                Cow::Owned(format!("{}{}", AgeBasis::AtLeast.mark(), units::age(*age)))
+            }
             Self::Age(age, _) => Cow::Owned(units::age(*age)),
             Self::Share(share) => Cow::Owned(units::share(*share)),
             Self::PerSecond(rate) => Cow::Owned(units::per_second(*rate)),

@@ -22,7 +22,10 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, scroll: Scrol
     let area = Rect { height: layout.footer.y.min(layout.filter.y), ..area };
     painter.clear(area);
     painter.rule(Rect { height: 1, ..area }, "conntop: keys · ? or Esc goes back");
-    let (page, len) = (Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }, help_len(area.width, app.config.settings.read_only));
+    let (page, len) = (
+        Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area },
+        help_len(area.width, app.config.settings.read_only),
+    );
     scrollbar::draw(painter, page, ScrollPosition::new(scroll, len, usize::from(page.height)));
     let count = help_columns(area.width).count();
     let width = area.width / u16::try_from(count).unwrap_or(1);

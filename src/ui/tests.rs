@@ -224,14 +224,20 @@ fn with_network(delta: Delta, seconds: u64) -> Delta {
         index,
         counted: Interface {
             name: name.into(),
-            received: Received { bytes: grown(per_second), packets: grown(per_second / 900), dropped: grown(per_second / 400_000), ..Received::default() },
+            received: Received {
+                bytes: grown(per_second),
+                packets: grown(per_second / 900),
+                dropped: grown(per_second / 400_000),
+                ..Received::default()
+            },
             sent: Sent { bytes: grown(4 * per_second), packets: grown(per_second / 300), ..Sent::default() },
         },
         mtu_bytes: Some(1_500),
         state,
         speed_megabits: (index == 2).then_some(10_000),
     };
-    let interfaces = [(1, "lo", LinkState::Unknown, 900), (2, "eth0", LinkState::Up, 1_250_000), (3, "docker0", LinkState::Down, 0)];
+    let interfaces =
+        [(1, "lo", LinkState::Unknown, 900), (2, "eth0", LinkState::Up, 1_250_000), (3, "docker0", LinkState::Down, 0)];
     let hop = |gateway: Option<&str>, name: &str| Hop {
         gateway: gateway.map(|gateway| gateway.parse().expect("an address")),
         interface: Some(name.into()),

@@ -84,7 +84,15 @@ fn interfaces_are_those_of_ip_link() {
         let of = |links: &[Value]| links.iter().find(|link| link["ifname"] == name).cloned().expect("ip has it");
         let (before, after) = (of(&before), of(&after));
         assert_eq!(before["mtu"], interface.mtu_bytes.expect("every interface has one"), "{name}");
-        assert_eq!(before["operstate"].as_str().map(str::to_lowercase).as_deref().map(|state| state.replace("lowerlayerdown", "lower down")), Some(interface.state.label().to_owned()), "{name}");
+        assert_eq!(
+            before["operstate"]
+                .as_str()
+                .map(str::to_lowercase)
+                .as_deref()
+                .map(|state| state.replace("lowerlayerdown", "lower down")),
+            Some(interface.state.label().to_owned()),
+            "{name}"
+        );
         let (received, sent) = (interface.counted.received, interface.counted.sent);
         for (direction, field, ours) in [
             ("rx", "bytes", received.bytes),
@@ -96,7 +104,11 @@ fn interfaces_are_those_of_ip_link() {
             ("tx", "dropped", sent.dropped),
         ] {
             let number = |link: &Value| link["stats64"][direction][field].as_u64().expect("a number");
-            assert!((number(&before)..=number(&after)).contains(&ours), "{name} {direction} {field}: {ours}, ip says {}", number(&before));
+            assert!(
+                (number(&before)..=number(&after)).contains(&ours),
+                "{name} {direction} {field}: {ours}, ip says {}",
+                number(&before)
+            );
             compared += usize::from(ours > 0);
         }
     }
@@ -136,7 +148,11 @@ fn routes_are_those_of_ip_route() {
 #[test]
 fn counters_are_those_of_nstat() {
     let Some(netns) = furnished() else { return };
-    let names: Vec<String> = COUNTERS.iter().filter(|row| row.told_as.len() == 1).map(|row| format!("{}{}", row.told_as[0].0, row.told_as[0].1)).collect();
+    let names: Vec<String> = COUNTERS
+        .iter()
+        .filter(|row| row.told_as.len() == 1)
+        .map(|row| format!("{}{}", row.told_as[0].0, row.told_as[0].1))
+        .collect();
     let told = || {
         let text = printed(&netns.name, &["nstat", "-asz"])?;
         let number = |line: &str| {

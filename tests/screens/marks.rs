@@ -52,7 +52,8 @@ fn findings(app: &App) -> Vec<&Finding> {
 
 /// The finding is about one process, and `text` is how its sentence names it.
 fn names(finding: &Finding, pid: u32) -> bool {
-    finding.process_shares.iter().any(|share| share.process.id.pid == pid) || finding.sentence.contains(&format!("[{pid}]"))
+    finding.process_shares.iter().any(|share| share.process.id.pid == pid)
+        || finding.sentence.contains(&format!("[{pid}]"))
 }
 
 fn is_place(on: Destination, port: u16) -> bool {
@@ -62,8 +63,12 @@ fn is_place(on: Destination, port: u16) -> bool {
 /// Whether the group is what the sentence of some finding says: the expectation, from the text that a person reads.
 fn is_subject(findings: &[&Finding], group: &Group) -> bool {
     findings.iter().any(|finding| match (group.key, finding.key.scope) {
-        (GroupKey::Process(id), _) => names(finding, id.pid) && finding.process_shares.iter().any(|share| share.process.id == id),
-        (GroupKey::Remote { address, port, .. }, FindingScope::To(to)) => to.address == address && Some(to.port) == port,
+        (GroupKey::Process(id), _) => {
+            names(finding, id.pid) && finding.process_shares.iter().any(|share| share.process.id == id)
+        }
+        (GroupKey::Remote { address, port, .. }, FindingScope::To(to)) => {
+            to.address == address && Some(to.port) == port
+        }
         (GroupKey::Listener { id, place }, FindingScope::On(on)) => match finding.key.listener {
             Some(listener) => listener == id,
             None => is_place(on, place.destination().port),
@@ -76,7 +81,8 @@ fn is_subject(findings: &[&Finding], group: &Group) -> bool {
 /// Whether a filter of a finding shows the socket.
 fn is_part(app: &App, id: SocketId) -> bool {
     let row = app.store.rows().live(id);
-    let matches = |text: &str| Filter::parse(text).is_ok_and(|filter| row.is_some_and(|row| filter.matches(row, &app.store)));
+    let matches =
+        |text: &str| Filter::parse(text).is_ok_and(|filter| row.is_some_and(|row| filter.matches(row, &app.store)));
     app.panels.findings.iter().any(|finding| finding.filters().any(matches))
 }
 
@@ -114,7 +120,10 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
                 Tab::Listeners => &app.panels.listeners,
                 _ => &app.panels.ports,
             };
-            let rows: Vec<&Group> = panel.window(usize::from(app.layout().expect("large enough").body.height)).map(|(_, group)| group).collect();
+            let rows: Vec<&Group> = panel
+                .window(usize::from(app.layout().expect("large enough").body.height))
+                .map(|(_, group)| group)
+                .collect();
             for (group, is_marked) in rows.iter().zip(marked(&app, rows.len())) {
                 // What has no process is told by the sockets that are part of it.
                 let expected = match group.key {
@@ -129,8 +138,15 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
         while app.is_busy() {
             app.background(usize::MAX);
         }
-        let rows: Vec<SocketId> = app.panels.connections.window(&app.store, 600).filter(|(_, row)| !row.is_closed()).map(|(_, row)| row.connection.socket.id).collect();
-        let closed: Vec<bool> = app.panels.connections.window(&app.store, 600).map(|(_, row)| row.is_closed()).collect();
+        let rows: Vec<SocketId> = app
+            .panels
+            .connections
+            .window(&app.store, 600)
+            .filter(|(_, row)| !row.is_closed())
+            .map(|(_, row)| row.connection.socket.id)
+            .collect();
+        let closed: Vec<bool> =
+            app.panels.connections.window(&app.store, 600).map(|(_, row)| row.is_closed()).collect();
         let marks = marked(&app, closed.len());
         let live = marks.iter().zip(&closed).filter(|(_, closed)| !**closed).map(|(mark, _)| *mark);
         for (id, is_marked) in rows.iter().zip(live) {
@@ -139,7 +155,8 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
         }
         press(&mut app, "8");
         let height = usize::from(app.layout().expect("large enough").body.height);
-        let entries: Vec<Transition> = app.panels.log.window(&app.store, height).map(|(_, line)| line.transition().clone()).collect();
+        let entries: Vec<Transition> =
+            app.panels.log.window(&app.store, height).map(|(_, line)| line.transition().clone()).collect();
         for (entry, is_marked) in entries.iter().zip(marked(&app, entries.len())) {
             let expected = is_part(&app, entry.id) || stands_in(&findings(&app), entry);
             assert_eq!(is_marked, expected, "{}: {entry:?}", path.display());
@@ -148,7 +165,8 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
         press(&mut app, "5");
         let picture = picture(&app);
         for row in conntop::model::tcp_state::STATES {
-            let line = picture.lines().find(|line| line.trim_start_matches(['"', ' ']).starts_with(&format!("{} ", row.name)));
+            let line =
+                picture.lines().find(|line| line.trim_start_matches(['"', ' ']).starts_with(&format!("{} ", row.name)));
             let is_marked = line.is_some_and(|line| line.chars().take(40).any(|mark| matches!(mark, '▲' | '△')));
             let expected = findings(&app).iter().any(|finding| finding.state == Some(row.state));
             assert!(line.is_none() || is_marked == expected, "{}: {}\n{picture}", path.display(), row.name);

@@ -89,11 +89,17 @@ impl Panel for LogPanel {
     fn title(&self, context: &PanelContext<'_>) -> String {
         let (store, view) = (context.store, self.view());
         let (kept, total) = (view.len(store) as u64, view.total(store));
-        let of = if kept < total { format!("{} of {}", units::count(kept), units::count(total)) } else { units::count(kept) };
+        let of = if kept < total {
+            format!("{} of {}", units::count(kept), units::count(total))
+        } else {
+            units::count(kept)
+        };
         let what = if view == LogView::Closed { "closed " } else { "" };
         match self.list.filter().text().trim() {
             "" => format!("{what}{of}"),
-            filter => format!("{what}{} of {} · {filter}", units::count(self.list.len(store) as u64), units::count(kept)),
+            filter => {
+                format!("{what}{} of {} · {filter}", units::count(self.list.len(store) as u64), units::count(kept))
+            }
         }
     }
 
@@ -188,7 +194,8 @@ pub fn lifetime_text(closed: &ClosedConnection) -> String {
 pub fn counter_texts(closed: &ClosedConnection) -> [String; 3] {
     let LastCounters { bytes, retransmits, is_final } = closed.counters();
     let mark = if is_final { "" } else { AgeBasis::AtLeast.mark() };
-    let bytes_text = |count: Option<u64>| count.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::bytes(count)));
+    let bytes_text =
+        |count: Option<u64>| count.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::bytes(count)));
     let again = retransmits.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::count(count.into())));
     [bytes_text(bytes.map(|bytes| bytes.received())), bytes_text(bytes.map(|bytes| bytes.sent())), again]
 }

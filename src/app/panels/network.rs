@@ -58,7 +58,15 @@ impl NetworkPanel {
                 let (route, hop) = route(store, key)?;
                 let gateway = hop.and_then(|hop| hop.gateway).map(|gateway| format!(" via {gateway}"));
                 let interface = hop.and_then(|hop| hop.interface.as_ref()).map(|name| format!(" dev {name}"));
-                ("route", format!("{}{}{}", route.destination_text(), gateway.unwrap_or_default(), interface.unwrap_or_default()))
+                (
+                    "route",
+                    format!(
+                        "{}{}{}",
+                        route.destination_text(),
+                        gateway.unwrap_or_default(),
+                        interface.unwrap_or_default()
+                    ),
+                )
             }
             _ => return None,
         };
@@ -132,10 +140,12 @@ impl Panel for NetworkPanel {
                 Some(filter) => OpenTarget::Filtered(filter),
                 None => OpenTarget::Refused("whatever no other route is for goes this way"),
             },
-            Some(NetworkLine::Counter(nth)) => counter_text(nth).map_or(OpenTarget::Nothing, |text| OpenTarget::Refused(&text.about)),
-            Some(NetworkLine::Interface(_)) => {
-                OpenTarget::Refused("the kernel does not tell which connections go over an interface; a route below may")
+            Some(NetworkLine::Counter(nth)) => {
+                counter_text(nth).map_or(OpenTarget::Nothing, |text| OpenTarget::Refused(&text.about))
             }
+            Some(NetworkLine::Interface(_)) => OpenTarget::Refused(
+                "the kernel does not tell which connections go over an interface; a route below may",
+            ),
             _ => OpenTarget::Nothing,
         }
     }
@@ -157,7 +167,12 @@ fn lines(store: &Store) -> Vec<NetworkLine> {
     let network = store.network().latest();
     let missing = network.map_or(1, |network| network.degraded.len());
     lines.extend((0..missing).map(NetworkLine::Missing));
-    lines.extend(network.into_iter().flat_map(|network| &network.interfaces).map(|interface| NetworkLine::Interface(interface.index)));
+    lines.extend(
+        network
+            .into_iter()
+            .flat_map(|network| &network.interfaces)
+            .map(|interface| NetworkLine::Interface(interface.index)),
+    );
     if store.facts().counters.is_some() {
         let moving = moving_counters(store);
         lines.push(NetworkLine::CounterTitle);
@@ -205,7 +220,8 @@ pub fn counter_line(nth: usize, store: &Store) -> Option<CounterLine> {
     let row = COUNTERS.get(nth)?;
     let (group, name) = row.told_as.first()?;
     let growth = store.counters().growth(RATE_WINDOW);
-    let rate = growth.map_or_else(|| "-".to_owned(), |growth| units::per_second(growth.per_second((row.get)(&growth.by))));
+    let rate =
+        growth.map_or_else(|| "-".to_owned(), |growth| units::per_second(growth.per_second((row.get)(&growth.by))));
     let text = counter_text(nth);
     let rule = text.and_then(|text| match text.loss()? {
         CounterLoss::Rule(id) => Some(id),
@@ -228,7 +244,9 @@ fn listed_routes(network: &Network) -> Vec<(RouteKey, &Route, Option<&Hop>)> {
     let mut routes: Vec<&Route> = network.routes.iter().collect();
     routes.sort_by_key(|route| route.prefix_len > 0);
     let hops = |route: &&Route| route.hops.len().max(1);
-    let keyed = routes.into_iter().flat_map(|route| (0..hops(&route)).map(move |hop| (RouteKey::of(route, hop), route, route.hops.get(hop))));
+    let keyed = routes
+        .into_iter()
+        .flat_map(|route| (0..hops(&route)).map(move |hop| (RouteKey::of(route, hop), route, route.hops.get(hop))));
     keyed.collect()
 }
 

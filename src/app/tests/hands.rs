@@ -184,7 +184,10 @@ fn of_many(cookie: u64) -> crate::model::testing::SocketBuilder {
     let socket = match cookie % 3 {
         0 => listener(cookie, 2_000 + u16::try_from(cookie).expect("small")),
         1 => tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote(&format!("10.0.{}.9:443", cookie % 40)),
-        _ => tcp(cookie).local(&format!("10.0.0.7:{}", 40_000 + cookie)).remote("10.0.0.20:5432").state(TcpState::CloseWait),
+        _ => tcp(cookie)
+            .local(&format!("10.0.0.7:{}", 40_000 + cookie))
+            .remote("10.0.0.20:5432")
+            .state(TcpState::CloseWait),
     };
     socket.held_by(&[holder])
 }

@@ -131,7 +131,8 @@ fn what_comes_passes_the_filter_and_the_selected_line_stays() {
     press(&mut app, "j");
     let chosen = app.selected();
     for second in 103..140 {
-        let transitions = (1..=4).map(|cookie| transition(numbered(cookie), second * 1_000, None, Some(TcpState::Established)));
+        let transitions =
+            (1..=4).map(|cookie| transition(numbered(cookie), second * 1_000, None, Some(TcpState::Established)));
         send(&mut app, Delta { transitions: transitions.collect(), ..delta(second) });
         app.background(usize::MAX);
         assert_eq!(app.selected(), chosen);
@@ -180,7 +181,10 @@ fn what_the_user_closed_or_killed_says_so() {
     app.turn(Msg::Kill(KillReport { kill: kill.clone(), outcome: KillOutcome::Sent }));
     let end = |cookie: u64, ms: u64| transition(numbered(cookie), ms, Some(TcpState::Established), None);
     let transitions = vec![end(2, 100_500), end(1, 100_600), end(4, 100_700)];
-    send(&mut app, Delta { transitions, removed: vec![removed(2, 101), removed(1, 101), removed(4, 101)], ..delta(101) });
+    send(
+        &mut app,
+        Delta { transitions, removed: vec![removed(2, 101), removed(1, 101), removed(4, 101)], ..delta(101) },
+    );
     press(&mut app, "H");
     assert_eq!(reasons(&app), ["reason not known", "reason not known", "closed by conntop"], "it has not ended yet");
     app.turn(Msg::Kill(KillReport { kill, outcome: KillOutcome::Ended { after: Duration::from_millis(300) } }));

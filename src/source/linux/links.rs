@@ -166,7 +166,10 @@ mod tests {
     fn a_line_without_a_speed_has_none() {
         let answer = |speed: u32| {
             let header = offload::attribute(HEADER_INDEX, &3_u32.to_ne_bytes());
-            let parts = [offload::attribute(MODES_HEADER | NESTED, &header), offload::attribute(MODES_SPEED, &speed.to_ne_bytes())];
+            let parts = [
+                offload::attribute(MODES_HEADER | NESTED, &header),
+                offload::attribute(MODES_SPEED, &speed.to_ne_bytes()),
+            ];
             [&[0; GENERIC_LEN][..], &parts.concat()].concat()
         };
         assert_eq!(parse_speed(&answer(10_000)), Some((3, 10_000)));

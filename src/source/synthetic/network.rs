@@ -28,8 +28,22 @@ struct Made {
 }
 
 const INTERFACES: [Made; 3] = [
-    Made { index: 1, name: "lo", state: LinkState::Unknown, mtu_bytes: 65_536, speed_megabits: None, flow: (9_200, 9_200) },
-    Made { index: 2, name: "eth0", state: LinkState::Up, mtu_bytes: 1_500, speed_megabits: Some(10_000), flow: (4_300_000, 23_000_000) },
+    Made {
+        index: 1,
+        name: "lo",
+        state: LinkState::Unknown,
+        mtu_bytes: 65_536,
+        speed_megabits: None,
+        flow: (9_200, 9_200),
+    },
+    Made {
+        index: 2,
+        name: "eth0",
+        state: LinkState::Up,
+        mtu_bytes: 1_500,
+        speed_megabits: Some(10_000),
+        flow: (4_300_000, 23_000_000),
+    },
     Made { index: 3, name: "docker0", state: LinkState::Down, mtu_bytes: 1_500, speed_megabits: None, flow: (0, 0) },
 ];
 
@@ -82,7 +96,11 @@ fn routes() -> Vec<Route> {
     let own = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 7, 0, 0, 0, 0));
     let any6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     vec![
-        Route { metric: Some(100), source: Some(v4(10, 0, 0, 7)), ..route((v4(0, 0, 0, 0), 0), Some(v4(10, 0, 0, 1)), (2, "eth0"), BY_DHCP) },
+        Route {
+            metric: Some(100),
+            source: Some(v4(10, 0, 0, 7)),
+            ..route((v4(0, 0, 0, 0), 0), Some(v4(10, 0, 0, 1)), (2, "eth0"), BY_DHCP)
+        },
         Route { source: Some(v4(10, 0, 0, 7)), ..route((v4(10, 0, 0, 0), 24), None, (2, "eth0"), BY_KERNEL) },
         Route { source: Some(v4(172, 17, 0, 1)), ..route((v4(172, 17, 0, 0), 16), None, (3, "docker0"), BY_KERNEL) },
         Route { metric: Some(1_024), ..route((any6, 0), Some(link_local(1)), (2, "eth0"), BY_ROUTER) },

@@ -52,7 +52,11 @@ fn the_reason_is_what_the_kernel_told_and_else_it_is_not_known() {
         transition(udp(8, 53), 5_000, Some(TcpState::Unconn), None),
         transition(tcp(9), 5_000, Some(Established), Some(CloseWait)),
     ];
-    send(&mut store, 5, Delta { transitions, removed: (1..=7).map(|cookie| gone(cookie, 5)).collect(), ..Delta::default() });
+    send(
+        &mut store,
+        5,
+        Delta { transitions, removed: (1..=7).map(|cookie| gone(cookie, 5)).collect(), ..Delta::default() },
+    );
     let told = ["reset by peer", "reason not known", "reset here", "timed out", "closed (FIN)", "closed from outside"];
     assert_eq!(reasons(&store), told);
 }
@@ -63,13 +67,32 @@ fn a_connection_in_time_wait_has_ended_as_it_was_seen_before_and_ends_once() {
     let mut store = store(vec![open()]);
     let wait = || tcp(1).mini(TimeWait);
     let changed = vec![connection(wait(), 1_000)];
-    send(&mut store, 61, Delta { changed, transitions: vec![transition(wait(), 61_000, Some(FinWait2), Some(TimeWait))], ..Delta::default() });
+    send(
+        &mut store,
+        61,
+        Delta {
+            changed,
+            transitions: vec![transition(wait(), 61_000, Some(FinWait2), Some(TimeWait))],
+            ..Delta::default()
+        },
+    );
     assert_eq!(reasons(&store), ["closed (FIN)"]);
     let closed = store.closed().find(tcp(1).build().id).expect("it is kept");
     let LastCounters { bytes, retransmits, is_final } = closed.counters();
-    assert_eq!((bytes.map(|bytes| (bytes.received(), bytes.sent())), retransmits, is_final), (Some((378_000, 54_000)), Some(3), false));
+    assert_eq!(
+        (bytes.map(|bytes| (bytes.received(), bytes.sent())), retransmits, is_final),
+        (Some((378_000, 54_000)), Some(3), false)
+    );
     assert_eq!(closed.lifetime, Some((Duration::from_secs(60), AgeBasis::AtLeast)));
-    send(&mut store, 121, Delta { removed: vec![gone(1, 121)], transitions: vec![transition(wait(), 121_000, Some(TimeWait), None)], ..Delta::default() });
+    send(
+        &mut store,
+        121,
+        Delta {
+            removed: vec![gone(1, 121)],
+            transitions: vec![transition(wait(), 121_000, Some(TimeWait), None)],
+            ..Delta::default()
+        },
+    );
     assert_eq!((store.closed().total(), store.log().total()), (1, 2));
 }
 
@@ -79,13 +102,24 @@ fn final_counters_of_the_kernel_count_more_than_the_last_sample() {
     let opened = vec![connection(tcp(2).bytes(1, 1), 4_000)];
     send(&mut store, 4, Delta { added: opened, ..Delta::default() });
     let last = FinalCounters { bytes: Some(ByteCounts::new(99, 100)), rtt_us: 0, retransmits_total: 7 };
-    let ends = [1, 2].map(|cookie| Transition { final_counters: Some(last), ..end(tcp(cookie), 9, Established, EndReport::NoError) });
-    send(&mut store, 9, Delta { transitions: ends.to_vec(), removed: vec![gone(1, 9), gone(2, 9)], ..Delta::default() });
+    let ends = [1, 2].map(|cookie| Transition {
+        final_counters: Some(last),
+        ..end(tcp(cookie), 9, Established, EndReport::NoError)
+    });
+    send(
+        &mut store,
+        9,
+        Delta { transitions: ends.to_vec(), removed: vec![gone(1, 9), gone(2, 9)], ..Delta::default() },
+    );
     let of = |cookie: u64| store.closed().find(tcp(cookie).build().id).expect("kept");
     assert_eq!(of(1).counters(), LastCounters { bytes: last.bytes, retransmits: Some(7), is_final: true });
     assert_eq!(of(1).lifetime, Some((Duration::from_secs(8), AgeBasis::AtLeast)), "it was there at the first sample");
     assert_eq!(of(2).lifetime, Some((Duration::from_secs(5), AgeBasis::Observed)));
-    assert_eq!(of(2).row().connection.socket.tcp.and_then(|info| info.bytes), Some(ByteCounts::new(1, 1)), "as last seen");
+    assert_eq!(
+        of(2).row().connection.socket.tcp.and_then(|info| info.bytes),
+        Some(ByteCounts::new(1, 1)),
+        "as last seen"
+    );
 }
 
 #[test]
@@ -97,7 +131,10 @@ fn what_the_user_did_is_the_reason_whichever_is_told_first() {
     // A close whose end comes later, and one whose end was told before.
     store.note_close(id(5));
     let ends = |cookies: &[u64], second| Delta {
-        transitions: cookies.iter().map(|cookie| end(held(*cookie), second, Established, EndReport::NotReported)).collect(),
+        transitions: cookies
+            .iter()
+            .map(|cookie| end(held(*cookie), second, Established, EndReport::NotReported))
+            .collect(),
         removed: cookies.iter().map(|cookie| gone(*cookie, second)).collect(),
         ..Delta::default()
     };

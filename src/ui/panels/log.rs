@@ -110,8 +110,7 @@ pub fn draw_below_table(painter: &mut Painter<'_>, area: Rect, app: &App) {
     }
     let total = units::count(app.store.log().total());
     painter.rule(area, &format!("Log · {total} changes · ends of TIME_WAIT only in 8 Log"));
-    let lines: Vec<LogLine<'_>> =
-        below_table(&app.store, usize::from(area.height - 1)).map(LogLine::Change).collect();
+    let lines: Vec<LogLine<'_>> = below_table(&app.store, usize::from(area.height - 1)).map(LogLine::Change).collect();
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
     }
@@ -192,7 +191,13 @@ fn draw_line(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, line:
             "LOCAL" => {
                 let local = end_text(entry.local_text(app.store.names()), places.end_width);
                 painter.put(x, y, &local, places.end_width, Role::Text);
-                painter.put(x + places.end_width + 1, y, "→", u16::from(entry.remote_text(app.store.names()).is_some()), Role::Dim);
+                painter.put(
+                    x + places.end_width + 1,
+                    y,
+                    "→",
+                    u16::from(entry.remote_text(app.store.names()).is_some()),
+                    Role::Dim,
+                );
             }
             "REMOTE" => {
                 let local = || (!places.has_both_ends).then(|| entry.local_text(app.store.names()));

@@ -90,11 +90,15 @@ fn draw_line(painter: &mut Painter<'_>, area: Rect, app: &App, line: NetworkLine
         NetworkLine::Counter(nth) => draw_counter(painter, area, app, nth),
         NetworkLine::Route(key) => {
             if let Some((route, hop)) = route(&app.store, key) {
-                let gateway = hop.and_then(|hop| hop.gateway).map_or_else(|| nowhere(route.kind_name().as_ref()), |ip| ip.to_string());
-                let interface = hop.and_then(|hop| hop.interface.as_ref()).map_or_else(String::new, ToString::to_string);
+                let gateway = hop
+                    .and_then(|hop| hop.gateway)
+                    .map_or_else(|| nowhere(route.kind_name().as_ref()), |ip| ip.to_string());
+                let interface =
+                    hop.and_then(|hop| hop.interface.as_ref()).map_or_else(String::new, ToString::to_string);
                 let source = route.source.map_or_else(String::new, |source| source.to_string());
                 let metric = route.metric.map_or_else(String::new, |metric| metric.to_string());
-                let cells = [route.destination_text(), gateway, interface, source, metric, route.protocol_name().into_owned()];
+                let cells =
+                    [route.destination_text(), gateway, interface, source, metric, route.protocol_name().into_owned()];
                 draw_route(painter, area, &cells, Role::Text);
             }
         }
@@ -156,7 +160,8 @@ fn painter_name(painter: &mut Painter<'_>, y: u16, name: &str, role: Role) -> u1
 
 fn draw_interface(painter: &mut Painter<'_>, area: Rect, app: &App, index: u32, places: &InterfacePlaces) {
     let Some(shown) = interface(&app.store, index) else { return };
-    let (y, is_down) = (area.y, matches!(shown.state, LinkState::Down | LinkState::NotPresent | LinkState::LowerLayerDown));
+    let (y, is_down) =
+        (area.y, matches!(shown.state, LinkState::Down | LinkState::NotPresent | LinkState::LowerLayerDown));
     let role = if is_down { Role::Dim } else { Role::Text };
     let mut x = painter_name(painter, y, shown.counted.name.as_str(), role);
     if places.has_state {
@@ -186,7 +191,12 @@ fn draw_interface(painter: &mut Painter<'_>, area: Rect, app: &App, index: u32, 
     let losses: [RateOf; 2] = [|rates| rates.dropped, |rates| rates.errors];
     let counted = [(places.has_packets, packets), (places.has_losses, losses)];
     for rate in counted.into_iter().filter(|(wanted, _)| *wanted).flat_map(|(_, rates)| rates) {
-        number(painter, (x, y), PACKETS_WIDTH, rates.as_ref().map(|rates| (rate(rates), units::per_second(rate(rates)))));
+        number(
+            painter,
+            (x, y),
+            PACKETS_WIDTH,
+            rates.as_ref().map(|rates| (rate(rates), units::per_second(rate(rates)))),
+        );
         x += PACKETS_WIDTH;
     }
 }

@@ -39,7 +39,10 @@ fn what_does_not_grow_is_one_line_and_every_next_hop_has_its_own() {
     assert!(defaults.len() == 3 && defaults[0].contains("10.0.0.1") && defaults[1].contains("10.0.0.2"), "{text}");
     assert!(line_with(&app, "192.0.2.0/24").contains("blackhole"), "{text}");
     let heading = text.lines().position(|line| line.contains("DESTINATION")).expect("a heading");
-    assert!(text.lines().nth(heading + 1).is_some_and(|line| line.contains("default")), "the default routes come first");
+    assert!(
+        text.lines().nth(heading + 1).is_some_and(|line| line.contains("default")),
+        "the default routes come first"
+    );
 }
 
 #[test]

@@ -17,7 +17,9 @@ impl FindingsPanel {
         self.worst(|finding| match key {
             GroupKey::Process(process) => is_of_process(finding, process, store),
             GroupKey::NoProcess(why) => is_of_nobody(finding, why, store),
-            GroupKey::Remote { address, port, .. } => port.is_some_and(|port| is_to(finding, Destination { address, port })),
+            GroupKey::Remote { address, port, .. } => {
+                port.is_some_and(|port| is_to(finding, Destination { address, port }))
+            }
             GroupKey::Listener { place, id } => is_on(finding, place.destination(), Some(id)),
             GroupKey::OneOfListeners(place) => is_on(finding, place.destination(), None),
             GroupKey::PortPool(route) => is_to(finding, route.to),

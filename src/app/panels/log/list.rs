@@ -125,7 +125,9 @@ impl LogList {
     /// The line with the number `number`.
     pub(super) fn position(&self, store: &Store, number: u64) -> Option<usize> {
         let place = if self.filter.is_empty() {
-            usize::try_from(number.checked_sub(self.view.first(store))?).ok().filter(|place| *place < self.len(store))?
+            usize::try_from(number.checked_sub(self.view.first(store))?)
+                .ok()
+                .filter(|place| *place < self.len(store))?
         } else {
             self.passed.binary_search(&number).ok()?
         };
