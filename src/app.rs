@@ -133,6 +133,7 @@ pub enum SourceStatus {
 
 /// All that the screen shows; the main thread's only state.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub struct App {
     /// The data.
     pub store: Store,

@@ -182,7 +182,7 @@ impl App {
             _ => false,
         };
         match self.panels.findings.iter().find(about) {
-            Some(finding) => self.advise(&mut inspector, finding),
+            Some(finding) => Self::advise(&mut inspector, finding),
             None => inspector.say("WHY", "nothing wrong was found with it"),
         }
         if let Some(process) = process {
@@ -210,7 +210,7 @@ impl App {
     fn judge(&self, inspector: &mut Inspector, row: &SocketRow) {
         let socket = &row.connection.socket;
         if let Some(finding) = self.panels.findings.about(row, &self.store) {
-            return self.advise(inspector, finding);
+            return Self::advise(inspector, finding);
         }
         let text = states::text(socket.state);
         let why = socket.verdict().map_or(text.meaning, verdict_words);
@@ -221,7 +221,7 @@ impl App {
         }
     }
 
-    fn advise(&self, inspector: &mut Inspector, finding: &Finding) {
+    fn advise(inspector: &mut Inspector, finding: &Finding) {
         let emphasis = InspectorEmphasis::Finding(finding.severity);
         inspector.lines.push(InspectorLine { label: "WHY", text: finding.sentence.clone(), emphasis });
         for (at, text) in finding.remedy().into_iter().take(ADVICE_MAX).enumerate() {

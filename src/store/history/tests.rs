@@ -127,15 +127,15 @@ fn a_day_is_told_by_the_minutes_lowest_and_highest() {
     assert_eq!(trend.iter().filter(|part| **part == Some(10)).count(), 95);
 }
 
-fn traffic(received: u64) -> Option<Traffic> {
-    Some(Traffic { received, sent: 2 * received })
+const fn traffic(received: u64) -> Traffic {
+    Traffic { received, sent: 2 * received }
 }
 
 #[test]
 fn a_sample_that_could_not_count_traffic_is_a_gap_and_no_zero() {
     let mut history = History::default();
     for second in 0..120 {
-        let known = if (60..80).contains(&second) { None } else { traffic(if second == 30 { 900 } else { 0 }) };
+        let known = if (60..80).contains(&second) { None } else { Some(traffic(if second == 30 { 900 } else { 0 })) };
         history.push(at(second * 1_000), counts(1), &[], known);
     }
     let received = history.flow(ChartSpan::Short, 12, FlowMeasure::Received);
@@ -165,7 +165,7 @@ proptest! {
     fn a_graph_of_any_width_has_the_highest_of_all_samples(rates in proptest::collection::vec(0..9_000_u64, 2..700), width in 1..300_usize) {
         let mut history = History::default();
         for (second, rate) in (0_u64..).zip(&rates) {
-            history.push(at((5_000 + second) * 1_000), counts(1), &[], traffic(*rate));
+            history.push(at((5_000 + second) * 1_000), counts(1), &[], Some(traffic(*rate)));
         }
         let flow = history.flow(ChartSpan::Middle, width, FlowMeasure::Received);
         // The parts begin at multiples of their length: the oldest samples may be before the first of them.
