@@ -94,6 +94,7 @@ pub struct Store {
     paths: ConnectionPaths,
     event_status: EventStatus,
     unlisted: FxHashSet<SocketId>,
+    overtaken_at: Timestamp,
     as_of: AsOf,
     host_names: HostNames,
     /// Made when it is asked for, and again after the next delta.
@@ -130,6 +131,7 @@ impl Store {
             paths: ConnectionPaths::default(),
             event_status: EventStatus::default(),
             unlisted: FxHashSet::default(),
+            overtaken_at: Timestamp::default(),
             as_of: AsOf::default(),
             host_names: HostNames::default(),
             listeners: OnceCell::new(),
@@ -152,6 +154,11 @@ impl Store {
     /// Whether the last sample should have listed a socket and did not: what is known of it is of the sample before.
     pub fn is_unlisted(&self, id: SocketId) -> bool {
         self.unlisted.contains(&id)
+    }
+
+    /// When the last sample was taken that another one followed at once; the beginning of time where there was none.
+    pub const fn overtaken_at(&self) -> Timestamp {
+        self.overtaken_at
     }
 
     /// Of which moment what is known of `socket` is, at least: that of the last sample that lists such sockets without fail.

@@ -21,7 +21,7 @@ use crate::store::groups::members::Members;
 use crate::store::intake::Intake;
 
 /// Where samples follow one another at once, every so many of them are looked at for findings.
-const OVERTAKEN_LOOKS: u64 = 10;
+const OVERTAKEN_LOOKS: u64 = 4;
 /// A machine with fewer sockets is small.
 const SMALL_SOCKETS: u32 = 10;
 /// Finding the place of one row costs as much as looking at so many.

@@ -188,12 +188,16 @@ impl App {
         }
     }
 
+    /// One of the sockets that the folded line `key` stands for.
+    pub(super) fn example_of(&self, key: FoldKey) -> Option<&SocketRow> {
+        let (keys, alike) = (FoldKeys::new(key.folding, &self.store), self.store.rows().alike());
+        let mut sets = alike.iter().filter(|(_, set)| keys.of(set) == key);
+        sets.find_map(|(number, _)| self.store.rows().get(alike.example(number)?))
+    }
+
     /// Sockets of one cause are explained by one of them.
     fn of_fold(&self, key: FoldKey) -> Option<Explained> {
-        let (keys, alike) = (FoldKeys::new(key.folding, &self.store), self.store.rows().alike());
-        let sets = alike.iter().filter(|(_, set)| keys.of(set) == key);
-        let mut examples = sets.filter_map(|(number, _)| self.store.rows().get(alike.example(number)?));
-        let explained = self.of_row(examples.next()?);
+        let explained = self.of_row(self.example_of(key)?);
         let row = self.panels.connections.folded.view.row(key)?;
         Some(Explained { state: row.states.only(), ..explained })
     }

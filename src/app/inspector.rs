@@ -22,8 +22,8 @@ use crate::store::groups::GroupKey;
 use crate::store::row::SocketRow;
 use crate::table::column::find;
 use crate::table::connections::COLUMNS;
-use crate::table::folded::FoldedRow;
 use crate::table::folded::columns::trend_text;
+use crate::table::folded::{FoldedLine, FoldedRow};
 use crate::table::units;
 use crate::table::value::Value;
 
@@ -141,13 +141,13 @@ impl App {
         let row = folded.view.row(key)?;
         let cell = |name: &str| {
             let column = folded.columns.all.iter().find(|column| column.key == name)?;
-            let line = crate::table::folded::FoldedLine::Row(Box::new(row.clone()));
+            let line = FoldedLine::Row(Box::new(row.clone()));
             Some((column.value)(&line, &self.store).text().into_owned()).filter(|text| !text.is_empty())
         };
         let parts = [cell("process"), cell("peer"), cell("state")];
         let title = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
         let mut inspector = Inspector { title, ..Inspector::default() };
-        let example = self.example(key)?;
+        let example = self.example_of(key)?;
         self.judge(&mut inspector, example);
         inspector.say("count", self.count_text(row, example));
         if let Some(fds) = row.only_process().and_then(|process| self.descriptors_text(process)) {
@@ -197,13 +197,6 @@ impl App {
                 self.happened(|entry| entry.owner.holders().is_some_and(|holders| holders.first().id == id));
         }
         inspector
-    }
-
-    /// A socket of the line.
-    fn example(&self, key: FoldKey) -> Option<&SocketRow> {
-        let (keys, alike) = (crate::store::folding::FoldKeys::new(key.folding, &self.store), self.store.rows().alike());
-        let mut sets = alike.iter().filter(|(_, set)| keys.of(set) == key);
-        sets.find_map(|(number, _)| self.store.rows().get(alike.example(number)?))
     }
 
     /// Why, what to do, and what does not help: by the finding that it is part of, else by its state.

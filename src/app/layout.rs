@@ -7,6 +7,8 @@ use crate::app::tabs::{TABS, Tab, TabRow};
 
 /// Below this many columns and rows there is only a line that says so.
 pub const SIZE_MIN: (u16, u16) = (40, 10);
+/// So many programs that something is wrong with have a line at the top, at most.
+pub const PROBLEM_LINES_MAX: usize = 3;
 /// From this height on there is room for the log below the table.
 const ROOMY_HEIGHT_MIN: u16 = 34;
 /// How many TCP states and protocols the panel of the states can show: eleven states of TCP, and UDP.
@@ -177,9 +179,9 @@ fn headline_height(height: u16, culprits: usize) -> u16 {
     let most = match height {
         ..16 => 1,
         16..22 => 2,
-        22.. => 3,
+        22.. => PROBLEM_LINES_MAX,
     };
-    u16::try_from(culprits).unwrap_or(most).clamp(1, most)
+    u16::try_from(culprits.clamp(1, most)).unwrap_or(1)
 }
 
 struct Stack {

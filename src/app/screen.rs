@@ -1,7 +1,7 @@
 //! What is on the screen: where it is, what is selected, and the panel that shows it.
 
 use crate::app::App;
-use crate::app::layout::{Layout, ScreenContent, ScreenView};
+use crate::app::layout::{Layout, PROBLEM_LINES_MAX, ScreenContent, ScreenView};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{Panel, PanelContext};
 use crate::app::scroll::ScrollPosition;
@@ -25,7 +25,7 @@ impl App {
             Page::Detail(_) => ScreenView::Detail,
         };
         let content = ScreenContent {
-            culprits: self.panels.findings.culprits(),
+            culprits: self.panels.findings.culprits(PROBLEM_LINES_MAX),
             is_small: self.is_small,
             inspector_width: self.inspector_width(),
         };
@@ -34,7 +34,13 @@ impl App {
 
     /// How far back the graphs of the main screen go: as far as there is a history, a quarter of an hour at most.
     pub fn graph_span(&self) -> ChartSpan {
-        self.store.history().shortest_span()
+        self.store.history().best_span()
+    }
+
+    /// Whether enough is known for a trend over that time to say something: half of it.
+    pub fn has_trends(&self) -> bool {
+        let ends = self.store.history().samples().front().zip(self.store.history().samples().back());
+        ends.is_some_and(|(oldest, newest)| newest.at.since(oldest.at) * 2 >= self.graph_span().length())
     }
 
     /// How many cells the table has.

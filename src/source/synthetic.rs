@@ -2,7 +2,7 @@
 //! `CLOSE_WAIT`, a `TIME_WAIT` storm, a full accept queue, and single connections in trouble.
 //!
 //! The same seed gives the same snapshots for the same calls. Its time is its own: every sample is one second after the
-//! one before, whatever the clock says; on the screen a past of a quarter of an hour comes first, in steps of three seconds. Each actor is a file of its own.
+//! one before, whatever the clock says; on the screen a past of a quarter of an hour comes first, in steps of some seconds. Each actor is a file of its own.
 
 pub mod actions;
 mod addresses;
@@ -71,10 +71,9 @@ pub struct Synthetic {
     ends: MadeUpEnds,
 }
 
-/// The seconds between two samples of the past: a chart takes a count to hold for so long.
-const PAST_STEP: u32 = 3;
-/// So many of them are a quarter of an hour.
-const PAST_SAMPLES: u32 = 15 * 60 / PAST_STEP;
+/// Samples of the past and the seconds between them, oldest first: a quarter of an hour, of which the last two minutes are finer.
+const PAST: [(u32, u32); 2] = [(52, 15), (24, 5)];
+const PAST_SAMPLES: u32 = PAST[0].0 + PAST[1].0;
 
 impl Synthetic {
     /// A busy server of some 2,400 sockets.
@@ -135,7 +134,11 @@ impl Source for Synthetic {
             MadeUpAction::Close(_) => None,
         }));
         self.ends.take_in(actions);
-        let seconds = if self.past > 0 { PAST_STEP } else { 1 };
+        let seconds = match self.past {
+            0 => 1,
+            left if left > PAST[1].0 => PAST[0].1,
+            _ => PAST[1].1,
+        };
         (0..if self.begun { seconds } else { 0 }).for_each(|_| self.tick());
         self.begun = true;
         let mut snapshot = sink.begin(self.world.now, self.world.wall);

@@ -214,6 +214,9 @@ impl Store {
         self.log.extend(transitions);
         self.log.note_gaps(delta.gaps);
         (self.at, self.wall, self.took) = (at, wall, took);
+        if delta.is_overtaken {
+            self.overtaken_at = at;
+        }
         (self.coverage, self.names, self.facts) = (coverage, names, facts);
         // Only what was asked for comes, so the tables are as small as the screen.
         self.usage = usage.into_iter().collect();

@@ -93,7 +93,7 @@ fn draw_label(painter: &mut Painter<'_>, area: Rect, app: &App, (of, most): (&Fl
 fn now_text(app: &App, measure: FlowMeasure) -> String {
     let traffic = || {
         app.store.history().latest_flow(measure).map_or_else(
-            || "–".to_owned(),
+            || "not counted".to_owned(),
             |(rate, age)| {
                 let age = if age.is_zero() { String::new() } else { format!(" {} ago", units::age(age)) };
                 format!("{}{age}", units::bytes_per_second(rate))

@@ -26,8 +26,6 @@ const NAMES_WIDTH_MIN: u16 = 60;
 const TRENDS_WIDTH_MIN: u16 = 76;
 /// Cells of such a trend.
 const SMALL_TREND_WIDTH: u16 = 5;
-/// Before there are so many samples a trend says nothing, and the bars get its room.
-const TREND_SAMPLES_MIN: usize = 8;
 /// Cells of a bar and of a trend at most.
 const BAR_WIDTH_MAX: u16 = 60;
 
@@ -66,7 +64,7 @@ fn draw_lines(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let largest = largest(counts);
     let fixed = 1 + NAME_WIDTH + COUNT_WIDTH + 3 + 1 + 1 + 2 * (FLOW_WIDTH + 1);
     let free = area.width.saturating_sub(fixed);
-    let trend_width = if app.store.history().samples().len() < TREND_SAMPLES_MIN { 0 } else { free / 2 };
+    let trend_width = if app.has_trends() { free / 2 } else { 0 };
     let (trend_width, bar_width) = (trend_width.min(BAR_WIDTH_MAX), (free - trend_width).min(BAR_WIDTH_MAX));
     let height = usize::from(area.height);
     let own = if height >= BY_INTEREST.len() { BY_INTEREST.len() } else { height.saturating_sub(1) };
@@ -183,7 +181,8 @@ impl StateWord {
             _ => line.name(),
         };
         let has_trend = matches!(line, StateLine::Tcp(Established | CloseWait | TimeWait));
-        let trend_width = if has_trend && screen_width >= TRENDS_WIDTH_MIN { SMALL_TREND_WIDTH } else { 0 };
+        let has_room = screen_width >= TRENDS_WIDTH_MIN && app.has_trends();
+        let trend_width = if has_trend && has_room { SMALL_TREND_WIDTH } else { 0 };
         let count = u64::from(line.count(app.store.rows().counts()));
         Self { line, name, count, alarm: alarm(app, line), trend_width }
     }

@@ -492,7 +492,7 @@ fn graphs_of_a_quiet_machine_move_in_place_and_all_of_them_seldom() {
 fn the_flow_says_what_moves_now_and_what_moved_most_at_every_width() {
     let mut app = app((100, 40));
     for second in 1..=200 {
-        app.turn(quiet_second(second, if second == 20 { 5_000_000 } else { 12_000 }));
+        app.turn(quiet_second(second, if second == 120 { 5_000_000 } else { 12_000 }));
     }
     for width in 100..=300 {
         app.turn(Msg::Resize(width, 40));

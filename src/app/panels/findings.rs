@@ -147,9 +147,9 @@ impl FindingsPanel {
         chosen
     }
 
-    /// How many programs something is wrong with; what is about no single program counts for itself.
-    pub fn culprits(&self) -> usize {
-        self.by_culprit(self.len()).len()
+    /// How many programs something is wrong with, `most` at most; what is about no single program counts for itself.
+    pub fn culprits(&self, most: usize) -> usize {
+        self.by_culprit(most).len()
     }
 
     /// How bad the worst finding about `state` is.

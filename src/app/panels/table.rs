@@ -201,3 +201,28 @@ pub trait SortedTable {
     /// Goes on with what was started, as far as `steps` allows; answers whether the rows are new.
     fn advance(&mut self, store: &Store, steps: &mut usize) -> bool;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::groups::{LISTENERS, PORTS, REMOTES};
+
+    #[test]
+    fn names_are_whole_before_what_only_the_trace_tells_has_room() {
+        for all in [LISTENERS, PORTS, REMOTES] {
+            let mut columns = TableColumns::new(all);
+            // All columns that there are, with addresses and programs as long as usual.
+            columns.hide(&[]);
+            for (column, wanted) in all.iter().zip(&mut columns.wanted).filter(|(column, _)| column.rank <= Some(1)) {
+                *wanted = column.width.1.min(COMFORT_WIDTH);
+            }
+            for width in 120..=300 {
+                for place in columns.shown(width) {
+                    let column = &all[place.index];
+                    let is_name = matches!(column.key, "local" | "remote" | "raddr" | "process");
+                    assert!(!is_name || place.width >= COMFORT_WIDTH, "{} at {width}: {place:?}", column.key);
+                }
+            }
+        }
+    }
+}

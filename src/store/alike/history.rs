@@ -1,4 +1,4 @@
-//! How many sockets that are alike there were over the last two minutes.
+//! How many sockets that are alike there were: over the last two minutes, and once there is more, over a quarter of an hour.
 
 use std::time::Duration;
 
@@ -8,6 +8,10 @@ use crate::model::time::Timestamp;
 pub const TREND_SLOTS: usize = 16;
 /// How long one part is: sixteen are two minutes and eight seconds.
 const SLOT_TIME: Duration = Duration::from_secs(8);
+/// So many parts are one of the longer ones: sixteen of those are a quarter of an hour, less four seconds.
+const PARTS_A_LONG_ONE: u64 = 7;
+/// The longer parts are told once so many of them are known.
+const LONG_KNOWN_MIN: u64 = TREND_SLOTS as u64 / 2;
 /// What came is told per second over at most so many whole parts.
 const OPENED_SLOTS: usize = 7;
 
@@ -22,8 +26,18 @@ impl TrendSlot {
     }
 
     fn place(self) -> usize {
-        usize::try_from(self.0 % TREND_SLOTS as u64).unwrap_or_default()
+        place(self.0)
     }
+
+    /// The number of the longer part that it is in.
+    const fn long(self) -> u64 {
+        self.0 / PARTS_A_LONG_ONE
+    }
+}
+
+/// Where the part `number` stands in its ring.
+fn place(number: u64) -> usize {
+    usize::try_from(number % TREND_SLOTS as u64).unwrap_or_default()
 }
 
 /// The numbers of sockets at the ends of parts of time, oldest first: none for the time before conntop looked.
@@ -61,6 +75,8 @@ impl Trend {
 #[derive(Clone, Debug)]
 pub(super) struct AlikeHistory {
     counts: [u32; TREND_SLOTS],
+    /// The same of longer parts of time.
+    long_counts: [u32; TREND_SLOTS],
     /// How many came in each part.
     opened: [u32; TREND_SLOTS],
     last: TrendSlot,
@@ -69,13 +85,14 @@ pub(super) struct AlikeHistory {
 impl AlikeHistory {
     /// There were none until `slot`.
     pub(super) const fn new(slot: TrendSlot) -> Self {
-        Self { counts: [0; TREND_SLOTS], opened: [0; TREND_SLOTS], last: slot }
+        Self { counts: [0; TREND_SLOTS], long_counts: [0; TREND_SLOTS], opened: [0; TREND_SLOTS], last: slot }
     }
 
     /// There are `count` of them now, of which `opened` came just now.
     pub(super) fn note(&mut self, slot: TrendSlot, count: u32, opened: u32) {
         self.go_to(slot);
         self.counts[slot.place()] = count;
+        self.long_counts[place(slot.long())] = count;
         self.opened[slot.place()] = self.opened[slot.place()].saturating_add(opened);
     }
 
@@ -87,11 +104,22 @@ impl AlikeHistory {
             let place = TrendSlot(number + 1).place();
             (self.counts[place], self.opened[place]) = (count, 0);
         }
+        let missed = slot.long().saturating_sub(self.last.long()).min(TREND_SLOTS as u64);
+        (slot.long() - missed..slot.long()).for_each(|number| self.long_counts[place(number + 1)] = count);
         self.last = self.last.max(slot);
     }
 
     /// The numbers up to `slot`, those from before `begun` left out.
     pub(super) fn trend(&self, slot: TrendSlot, begun: TrendSlot) -> Trend {
+        let long_known = slot.long().saturating_sub(begun.long()).min(TREND_SLOTS as u64 - 1);
+        if long_known >= LONG_KNOWN_MIN {
+            let (now, last) = (slot.long(), self.last.long());
+            let count_at = |number: u64| {
+                let number = number.min(last);
+                if last - number < TREND_SLOTS as u64 { self.long_counts[place(number)] } else { 0 }
+            };
+            return Trend::of((now - long_known..=now).map(count_at));
+        }
         let known = slot.0.saturating_sub(begun.0).min(TREND_SLOTS as u64 - 1);
         let count_at = |number: u64| {
             // Before the last note but within the ring, as it is there; after it, unchanged.
@@ -133,6 +161,20 @@ mod tests {
         assert_eq!(history.trend(slot(105), slot(98)).counts(), [0, 0, 5, 5, 5, 7, 7, 7]);
         history.note(slot(140), 1, 0);
         assert_eq!(history.trend(slot(140), slot(98)).counts(), [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1]);
+    }
+
+    #[test]
+    fn once_there_is_more_the_trend_is_of_a_quarter_of_an_hour() {
+        let mut history = AlikeHistory::new(slot(700));
+        for number in 700..=700 + 15 * PARTS_A_LONG_ONE {
+            history.note(slot(number), u32::try_from(number).expect("small"), 1);
+        }
+        let trend = history.trend(slot(805), slot(700));
+        assert_eq!(trend.counts().len(), TREND_SLOTS);
+        assert_eq!((trend.counts()[0], trend.counts()[1], trend.counts()[15]), (706, 713, 805));
+        // What nothing happens in is filled in here, too.
+        let later = history.trend(slot(805 + 2 * PARTS_A_LONG_ONE), slot(700));
+        assert_eq!((later.counts()[0], later.counts()[14], later.counts()[15]), (720, 805, 805));
     }
 
     #[test]

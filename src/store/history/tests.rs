@@ -152,11 +152,11 @@ fn a_sample_that_could_not_count_traffic_is_a_gap_and_no_zero() {
 #[test]
 fn the_graphs_go_back_as_far_as_there_is_a_history() {
     let mut history = History::default();
-    assert_eq!(history.shortest_span(), ChartSpan::Short);
-    for second in 0..=200 {
+    assert_eq!(history.best_span(), ChartSpan::Short);
+    for second in 0..=600 {
         history.push(at(second * 1_000), counts(1), &[], None);
-        let expected = if second < 120 { ChartSpan::Short } else { ChartSpan::Middle };
-        assert_eq!(history.shortest_span(), expected, "{second}");
+        let expected = if second < 450 { ChartSpan::Short } else { ChartSpan::Middle };
+        assert_eq!(history.best_span(), expected, "{second}");
     }
 }
 

@@ -74,11 +74,11 @@ impl History {
         self.parts(span, width, u64::max, of_minute, |sample| sample.flow.of_measure(measure))
     }
 
-    /// The shortest span that all of the history fits into, the longest one aside.
-    pub fn shortest_span(&self) -> ChartSpan {
+    /// The span that the history fills best: a quarter of an hour once half of that is known.
+    pub fn best_span(&self) -> ChartSpan {
         let ends = self.samples().front().zip(self.samples().back());
         let known = ends.map_or(Duration::ZERO, |(oldest, newest)| newest.at.since(oldest.at));
-        if known < ChartSpan::Short.length() { ChartSpan::Short } else { ChartSpan::Middle }
+        if known * 2 < ChartSpan::Middle.length() { ChartSpan::Short } else { ChartSpan::Middle }
     }
 
     /// The lowest that `pick` takes of the counts that [`trend`](Self::trend) shows, the newest among them; `None` where there
@@ -110,9 +110,17 @@ impl History {
             }
             return parts.found;
         }
-        let hold = self.hold();
+        // What a sample showed holds for three times the time between samples, as often as they came before it: longer is a gap.
+        let mut before: [Option<Timestamp>; 3] = [None; 3];
         for sample in self.samples() {
+            let spacings = before
+                .iter()
+                .zip(&before[1..])
+                .filter_map(|(newer, older)| Some(newer.as_ref()?.since(*older.as_ref()?)));
+            let hold =
+                spacings.min().map_or(self.hold(), |spacing| spacing.saturating_mul(3).clamp(HOLD_MIN, HOLD_MAX));
             parts.put(sample.at, of_sample(sample), hold);
+            before = [Some(sample.at), before[0], before[1]];
         }
         parts.found
     }

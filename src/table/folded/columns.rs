@@ -28,6 +28,8 @@ const OPENED_NOTABLE: f64 = 1.0;
 /// Cells of a trend.
 pub const TREND_WIDTH: u16 = 8;
 const _: () = assert!(TREND_SLOTS == TREND_WIDTH as usize * 2, "two parts of time a cell");
+/// A change by fewer sockets is none.
+const FLAT_BELOW: u32 = 2;
 /// Before this time nothing is concluded from a state: every close takes a moment.
 const VERDICT_AFTER: Duration = Duration::from_secs(5);
 
@@ -49,7 +51,7 @@ pub static FOLDED: &[Column<FoldedLine>] = &[
     Column::new("count", "COUNT", ValueKind::Count, |line, _| Value::or_missing(row(line), |row| Value::Count(u64::from(row.sums.sockets))))
         .width(5, 9).rank(0).about("How many sockets."),
     Column::new("trend", "TREND", ValueKind::Count, trend)
-        .width(TREND_WIDTH, TREND_WIDTH).rank(11).left().drift(Drift::Free).about("How many there were over the last two minutes; sorted by how many more there are now."),
+        .width(TREND_WIDTH, TREND_WIDTH).rank(11).left().drift(Drift::Free).about("How many there were over a quarter of an hour, of two minutes at first; sorted by the growth."),
     Column::new("oldest", "OLDEST", ValueKind::Span, oldest)
         .width(7, 7).rank(4).drift(Drift::Even).about("How long the oldest of them has been in its state."),
     Column::new("queues", "QUEUES", ValueKind::Bytes, queues)
@@ -168,13 +170,14 @@ fn trend<'a>(line: &'a FoldedLine, _: &'a Store) -> Value<'a> {
     })
 }
 
-/// A trend in braille, two parts of time a cell. Its scale begins at the lowest number and is an eighth of the highest long
-/// at least, so that small changes look small; what does not change is a line of one dot, none at all is blank.
+/// A trend in braille, two parts of time a cell, from the lowest number to the highest. What changes by less than a twentieth of
+/// the highest, or by one socket, is a line of one dot; none at all is blank.
 pub fn trend_text(trend: &Trend) -> String {
     const STEPS: u64 = braille::DOTS as u64 - 1;
     let counts = trend.counts();
     let (low, high) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
-    let range = u64::from((high - low).max(high / 8).max(1));
+    let is_flat = high - low < (high / 20).max(FLAT_BELOW);
+    let range = if is_flat { u64::MAX } else { u64::from(high - low) };
     let dots = |count: u32| if count == 0 { 0 } else { 1 + u64::from(count - low) * STEPS / range };
     let dots = counts.iter().map(|count| usize::try_from(dots(*count)).unwrap_or(0));
     let blank = TREND_SLOTS.saturating_sub(counts.len());
@@ -258,6 +261,7 @@ mod tests {
         assert_eq!(text(&[301; 16]), "⣀⣀⣀⣀⣀⣀⣀⣀", "nothing changes");
         assert_eq!(text(&[7; 3]), "      ⢀⣀", "what is not known is blank");
         assert_eq!(text(&[460, 461, 462, 460]), "      ⣀⣀");
+        assert_eq!(text(&[301, 310, 320, 330, 340, 360]), "     ⣀⣠⣼", "a leak is seen to rise");
         let leak: Vec<u32> = (0..16).map(|at| 100 + at * 10).collect();
         assert_eq!(text(&leak), "⣀⣀⣠⣤⣤⣶⣶⣾");
         assert_eq!(text(&[0, 0, 0, 5, 5, 0]), "      ⢸⡇");

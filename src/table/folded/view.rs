@@ -322,7 +322,8 @@ impl FoldedView {
             }
         }
         self.rows = folds.rows;
-        let begun = store.rows().alike().begun();
+        // Of what comes before now all at once nobody has seen a line: it has no place to keep.
+        let begun = store.rows().alike().begun().max(store.overtaken_at());
         self.standings.update(
             store.at(),
             begun,
