@@ -226,7 +226,8 @@ impl App {
     }
 
     fn count_text(&self, row: &FoldedRow, example: &SocketRow) -> String {
-        let trend = row.trend.as_ref().map_or_else(String::new, |trend| format!("{} ", trend_text(trend)));
+        let trend = row.trend.as_ref().filter(|_| !self.config.settings.low_bandwidth);
+        let trend = trend.map_or_else(String::new, |trend| format!("{} ", trend_text(trend)));
         let slope = self.panels.findings.about(example, &self.store).and_then(|finding| finding.slope);
         let slope = slope.map_or_else(String::new, |slope| format!(", {}", slope_text(slope)));
         format!("{trend}{}{slope}", units::count(u64::from(row.sums.sockets)))

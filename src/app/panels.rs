@@ -35,6 +35,11 @@ pub trait Panel {
     /// Which part of its list is on the screen.
     fn position(&self, context: &PanelContext<'_>) -> ScrollPosition;
 
+    /// Where its list is; the whole of the panel unless it says otherwise.
+    fn list_area(&self, context: &PanelContext<'_>) -> Option<Rect> {
+        context.body
+    }
+
     /// The line of its list that is under the cursor; `None` in an empty list.
     fn cursor_line(&self) -> Option<usize>;
 

@@ -1,5 +1,7 @@
 //! What is on the screen: where it is, what is selected, and the panel that shows it.
 
+use ratatui::layout::Position;
+
 use crate::app::App;
 use crate::app::layout::{Layout, PROBLEM_LINES_MAX, ScreenContent, ScreenView};
 use crate::app::mode::{Mode, Page};
@@ -84,6 +86,26 @@ impl App {
         match (self.scroll(), self.scroll_extent()) {
             (Some(scroll), Some(extent)) => ScrollPosition { first: scroll.first(), extent },
             _ => self.panel().position(&self.panel_context()),
+        }
+    }
+
+    /// The first cell of what the user looks at: the line under the cursor of a list or menu, else the top of what is open. The
+    /// terminal's own cursor rests there, which braille displays and screen readers follow.
+    pub fn resting_cell(&self) -> Position {
+        let Some(layout) = self.layout() else { return Position::default() };
+        match (&self.mode, &self.page) {
+            (Mode::Menu(menu), _) => self.menu_view(menu).cursor_cell(self.config.size),
+            (Mode::Confirm(_) | Mode::ConfirmClose(_) | Mode::Help { .. } | Mode::Explain { .. }, _) => {
+                Position::default()
+            }
+            (_, Page::Detail(_)) => Position::new(layout.body.x, layout.body.y),
+            (_, Page::Tab) => {
+                let context = self.panel_context();
+                let (list, position) = (self.panel().list_area(&context), self.panel().position(&context));
+                let list = list.unwrap_or(layout.body);
+                let line = self.panel().cursor_line().and_then(|line| line.checked_sub(position.first)).unwrap_or(0);
+                Position::new(list.x, list.y.saturating_add(u16::try_from(line).unwrap_or(u16::MAX)))
+            }
         }
     }
 

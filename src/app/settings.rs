@@ -23,6 +23,8 @@ pub struct SharedSettings {
     pub private_names: bool,
     /// Whether the bell rings when something critical is found.
     pub bell: bool,
+    /// Whether as little as possible is sent to the terminal: samples are rarer, and no trends and graphs are drawn.
+    pub low_bandwidth: bool,
     /// The keys of the screen.
     pub keymap: Keymap,
     /// The numbers that the rules compare with.
@@ -40,6 +42,7 @@ impl Default for SharedSettings {
             lookups: Lookups::Off,
             private_names: false,
             bell: false,
+            low_bandwidth: false,
             keymap: Keymap::default(),
             thresholds: Thresholds::default(),
             ignore: Vec::new(),

@@ -33,7 +33,7 @@ const CONFIG_LONG_HELP: &str = "\
 Read settings from this file; /dev/null for none. Otherwise $XDG_CONFIG_HOME/conntop/config.toml is read, or \
 ~/.config/conntop/config.toml, if it exists.
 
-Settings: interval, all-netns, read-only, ascii, mouse, color, theme, bell, dns, dns-private, trace, [keys], [thresholds] and \
+Settings: interval, all-netns, read-only, ascii, mouse, color, theme, bell, low-bandwidth, dns, dns-private, trace, [keys], [thresholds] and \
 [[ignore]]; conntop explain config shows them all. The command line counts more than the file; --ascii=false and the \
 like undo a setting of it. Root reads only a file that nobody else can write: under sudo, name yours with this option.
 

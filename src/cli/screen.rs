@@ -58,8 +58,10 @@ fn themes(settings: &Settings) -> (ScreenThemes, Option<String>) {
         themes.push(first);
         themes.len() - 1
     });
-    let depth = terminal::color_depth();
-    let shown = |theme: &Theme| theme.at(depth).with_ascii(settings.ascii);
+    let is_slow = settings.shared.low_bandwidth;
+    // A colour of sixteen takes two bytes, one of 16 million up to seventeen.
+    let depth = if is_slow { ColorDepth::Sixteen } else { terminal::color_depth() };
+    let shown = |theme: &Theme| theme.at(depth).with_ascii(settings.ascii).with_still(is_slow);
     let is_auto = is_colored && settings.theme == ThemeChoice::Auto;
     // With sixteen colours both look the same.
     let auto = (is_auto && depth > ColorDepth::Sixteen).then(|| {

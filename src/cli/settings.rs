@@ -49,6 +49,9 @@ pub(super) struct SettingOptions {
     /// Ring the terminal's bell when something critical is found
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     bell: Option<bool>,
+    /// Send little to the terminal, as over a slow line: a sample every 5 s unless --interval says otherwise, sixteen colours, no trends and graphs
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    low_bandwidth: Option<bool>,
     /// Ask name servers for the names of the public addresses that are shown; key n on the screen
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     dns: Option<bool>,
@@ -85,6 +88,7 @@ impl SettingOptions {
             color: self.color.or(file.color),
             theme: self.theme.or(file.theme),
             bell: self.bell.or(file.bell),
+            low_bandwidth: self.low_bandwidth.or(file.low_bandwidth),
             dns: self.dns.or(file.dns),
             dns_private: self.dns_private.or(file.dns_private),
             no_dns: self.no_dns.or(file.no_dns),
@@ -95,6 +99,9 @@ impl SettingOptions {
         }
     }
 }
+
+/// The time between samples on a slow line, unless somebody says another.
+const RARE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What holds for every command.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,14 +143,16 @@ impl Settings {
             _ => Lookups::Off,
         };
         let defaults = SharedSettings::default();
+        let low_bandwidth = given.low_bandwidth.unwrap_or(defaults.low_bandwidth);
         Self {
             shared: SharedSettings {
-                interval: given.interval.unwrap_or(defaults.interval),
+                interval: given.interval.unwrap_or(if low_bandwidth { RARE_INTERVAL } else { defaults.interval }),
                 read_only: given.read_only.unwrap_or(defaults.read_only),
                 all_namespaces: given.all_netns.unwrap_or(defaults.all_namespaces),
                 lookups,
                 private_names: given.dns_private.unwrap_or(defaults.private_names),
                 bell: given.bell.unwrap_or(defaults.bell),
+                low_bandwidth,
                 keymap: given.keys.unwrap_or(defaults.keymap),
                 thresholds: given.thresholds.unwrap_or(defaults.thresholds),
                 ignore: given.ignore,
@@ -270,5 +279,29 @@ impl Color {
             Self::Always => true,
             Self::Never => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_slow_line_samples_are_rarer_unless_somebody_says_how_often_they_come() {
+        let seconds = |low_bandwidth: Option<bool>, interval: Option<u64>, file: Option<bool>| {
+            let given = SettingOptions {
+                low_bandwidth,
+                interval: interval.map(Duration::from_secs),
+                ..SettingOptions::default()
+            };
+            let file = SettingOptions { low_bandwidth: file, ..SettingOptions::default() };
+            let shared = Settings::merged(&given, file, None).shared;
+            (shared.interval.as_secs(), shared.low_bandwidth)
+        };
+        assert_eq!(seconds(None, None, None), (1, false));
+        assert_eq!(seconds(Some(true), None, None), (5, true));
+        assert_eq!(seconds(Some(true), Some(2), None), (2, true));
+        assert_eq!(seconds(Some(false), None, Some(true)), (1, false), "the command line counts more");
+        assert_eq!(seconds(None, None, Some(true)), (5, true));
     }
 }

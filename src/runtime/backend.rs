@@ -49,6 +49,8 @@ pub struct FrameWriter<S> {
     /// Where the terminal's cursor is, as far as that is sure.
     at: Option<Position>,
     shown: Option<bool>,
+    /// Where the hidden cursor goes at the end of a frame.
+    rest: Option<Position>,
     /// The width of the terminal at the last frame.
     columns: u16,
 }
@@ -56,7 +58,7 @@ pub struct FrameWriter<S> {
 impl<S: TerminalWriter> FrameWriter<S> {
     /// A writer to `out`; nothing is known about its cursor.
     pub fn new(out: S) -> Self {
-        Self { out, bytes: Vec::new(), style: PLAIN_STYLE, at: None, shown: None, columns: 0 }
+        Self { out, bytes: Vec::new(), style: PLAIN_STYLE, at: None, shown: None, rest: None, columns: 0 }
     }
 
     /// Forgets what is known about the terminal: another program has written to it.
@@ -65,6 +67,11 @@ impl<S: TerminalWriter> FrameWriter<S> {
         (self.at, self.shown) = (None, None);
         self.style = PLAIN_STYLE;
         self.push("\x1b[m");
+    }
+
+    /// From now on the cursor, while it is hidden, rests at `rest` between two frames: braille displays and screen readers follow it.
+    pub const fn rest_at(&mut self, rest: Position) {
+        self.rest = Some(rest);
     }
 
     fn push(&mut self, text: &str) {
@@ -219,6 +226,9 @@ impl<S: TerminalWriter> Backend for FrameWriter<S> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        if let Some(rest) = self.rest.filter(|_| self.shown == Some(false)) {
+            self.go_to(rest);
+        }
         if self.bytes.is_empty() {
             return Ok(());
         }
@@ -334,6 +344,21 @@ mod tests {
         assert_eq!(out(&mut screen).writes.len(), 0);
         draw(&mut screen, &[]);
         assert!(out(&mut screen).parser.screen().hide_cursor());
+    }
+
+    #[test]
+    fn the_hidden_cursor_rests_where_it_is_told_and_is_sent_there_once() {
+        let mut screen = screen(20, 3);
+        screen.backend_mut().rest_at(Position::new(0, 2));
+        draw(&mut screen, &[(3, 0, "x", Style::new())]);
+        assert_eq!(out(&mut screen).parser.screen().cursor_position(), (2, 0));
+        assert!(out(&mut screen).parser.screen().hide_cursor());
+        out(&mut screen).writes.clear();
+        draw(&mut screen, &[(3, 0, "x", Style::new())]);
+        assert_eq!(out(&mut screen).writes.len(), 0, "it is there already");
+        screen.backend_mut().rest_at(Position::new(0, 1));
+        draw(&mut screen, &[(3, 0, "x", Style::new())]);
+        assert_eq!(out(&mut screen).parser.screen().cursor_position(), (1, 0));
     }
 
     #[test]

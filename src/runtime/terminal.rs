@@ -86,6 +86,7 @@ impl Screen {
 
     /// Draws; only what differs from what is on the terminal is written.
     pub fn draw(&mut self, app: &App) -> io::Result<()> {
+        self.terminal.backend_mut().rest_at(app.resting_cell());
         self.terminal.draw(|frame| ui::draw(frame, app, self.themes.at(app.theme()))).map(|_| ())
     }
 

@@ -64,7 +64,7 @@ impl NetworkHistory {
 
     /// The last `width` values of the interface with this number, each what `value` is of its rates, in whole ones; the newest is the
     /// last. What is not known is `None`.
-    pub fn trend(&self, index: u32, width: usize, value: impl Fn(&InterfaceRates) -> f64) -> Vec<Option<u32>> {
+    pub fn trend(&self, index: u32, width: usize, value: impl Fn(&InterfaceRates) -> f64) -> Vec<Option<u64>> {
         let rates = self.interfaces.get(&index).map(|history| &history.rates);
         let len = rates.map_or(0, |rates| rates.len().min(width));
         let last = rates.into_iter().flat_map(|rates| rates.iter().skip(rates.len() - len));
@@ -137,8 +137,8 @@ fn rates(older: &Interface, newer: &Interface, seconds: f64) -> Option<Interface
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; no rate is negative")]
-fn whole(rate: f64) -> u32 {
-    rate.round() as u32
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
         Some(Arc::new(Network { interfaces: interfaces.iter().map(interface).collect(), ..Network::default() }))
     }
 
-    fn received(history: &NetworkHistory, width: usize) -> Vec<Option<u32>> {
+    fn received(history: &NetworkHistory, width: usize) -> Vec<Option<u64>> {
         history.trend(2, width, |rates| rates.received_bytes)
     }
 

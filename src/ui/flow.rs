@@ -69,10 +69,10 @@ fn draw_graph(painter: &mut Painter<'_>, area: Rect, app: &App, of: &FlowGraph) 
     draw_label(painter, area, app, (of, most));
     let x = area.x + 1 + LABEL_WIDTH;
     for (row, y) in graph(&values, usize::from(area.height)).iter().zip(area.y..area.bottom()) {
-        painter.put(x, y, row, width, of.role);
+        painter.graph(x, y, row, width, of.role);
     }
     let blank = values.iter().take_while(|value| value.is_none()).count() / 2;
-    if blank > cells(of.about) {
+    if blank > cells(of.about) || !painter.has_graphs() {
         painter.put(x, area.y, of.about, width, Role::Dim);
     }
 }

@@ -112,8 +112,8 @@ fn draw_measures(painter: &mut Painter<'_>, line: Rect, app: &App, finding: &Fin
         (Some((part, whole)), _) => {
             painter.put(x, line.y, &bar(part.min(whole), whole, BAR_WIDTH), BAR_WIDTH, role);
         }
-        (None, Some(trend)) => painter.right(x, line.y, &trend_text(&trend), BAR_WIDTH, role),
-        (None, None) => {}
+        (None, Some(trend)) if painter.has_graphs() => painter.right(x, line.y, &trend_text(&trend), BAR_WIDTH, role),
+        (None, _) => {}
     }
     let since = since_text(finding, app.store.at());
     if !since.is_empty() {

@@ -74,7 +74,7 @@ fn draw_lines(painter: &mut Painter<'_>, area: Rect, app: &App) {
         let x = x + NAME_WIDTH + COUNT_WIDTH + 3;
         painter.put(x, y, &bar(line.count(counts), largest, bar_width), bar_width, role(*line));
         let x = x + bar_width + 1;
-        painter.put(x, y, &trend(app, *line, trend_width), trend_width, role(*line));
+        painter.graph(x, y, &trend(app, *line, trend_width), trend_width, role(*line));
         draw_flow(painter, (x + trend_width + 1, y), app, *line);
     }
     if own < BY_INTEREST.len() && height > 0 {
@@ -204,7 +204,7 @@ impl StateWord {
             x = painter.put(x, y, mark(severity), 1, Role::of(severity));
         }
         if self.trend_width > 0 {
-            painter.put(x + 1, y, &trend(app, self.line, self.trend_width), self.trend_width, role(self.line));
+            painter.graph(x + 1, y, &trend(app, self.line, self.trend_width), self.trend_width, role(self.line));
             x += 1 + self.trend_width;
         }
         x

@@ -52,6 +52,18 @@ impl<'a> Painter<'a> {
         self.text(x, y, text, width, self.style(role))
     }
 
+    /// Whether trends and graphs are drawn.
+    pub fn has_graphs(&self) -> bool {
+        !self.theme.is_still()
+    }
+
+    /// Writes a line of a trend or of a graph; nothing where those are left out.
+    pub fn graph(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) {
+        if self.has_graphs() {
+            self.put(x, y, text, width, role);
+        }
+    }
+
     /// Writes `text` so that it ends before column `x + width`.
     pub fn right(&mut self, x: u16, y: u16, text: &str, width: u16, role: Role) {
         let text = self.at_least(text, width);

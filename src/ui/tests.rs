@@ -12,6 +12,7 @@ mod names;
 mod network;
 mod paths;
 mod scroll;
+mod still;
 
 use super::*;
 use crate::app::Config;

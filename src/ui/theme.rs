@@ -28,6 +28,8 @@ const MONO: &str = "mono";
 pub struct Theme {
     looks: Arc<Looks>,
     is_ascii: bool,
+    /// Trends and graphs are left out.
+    is_still: bool,
 }
 
 /// What a theme says.
@@ -52,7 +54,11 @@ impl Theme {
     /// A theme of one style for each role.
     fn new(name: &str, about: String, sixteen: Option<String>, styles: Vec<Style>) -> Self {
         debug_assert_eq!(styles.len(), ROLES.len());
-        Self { looks: Arc::new(Looks { name: name.to_owned(), about, sixteen, styles }), is_ascii: false }
+        Self {
+            looks: Arc::new(Looks { name: name.to_owned(), about, sixteen, styles }),
+            is_ascii: false,
+            is_still: false,
+        }
     }
 
     /// The theme of conntop that has this name.
@@ -84,7 +90,11 @@ impl Theme {
     #[must_use]
     pub fn called(&self, name: &str, about: &str) -> Self {
         let Looks { sixteen, styles, .. } = &*self.looks;
-        Self { is_ascii: self.is_ascii, ..Self::new(name, about.to_owned(), sixteen.clone(), styles.clone()) }
+        Self {
+            is_ascii: self.is_ascii,
+            is_still: self.is_still,
+            ..Self::new(name, about.to_owned(), sixteen.clone(), styles.clone())
+        }
     }
 
     /// What `role` looks like.
@@ -96,6 +106,17 @@ impl Theme {
     #[must_use]
     pub fn with_ascii(self, is_ascii: bool) -> Self {
         Self { is_ascii, ..self }
+    }
+
+    /// The same without trends and graphs, or with them: they move with every sample, and what moves is sent.
+    #[must_use]
+    pub fn with_still(self, is_still: bool) -> Self {
+        Self { is_still, ..self }
+    }
+
+    /// Whether trends and graphs are left out.
+    pub const fn is_still(&self) -> bool {
+        self.is_still
     }
 
     /// Whether only ASCII may be drawn.
@@ -115,7 +136,11 @@ impl Theme {
             ColorDepth::Sixteen | ColorDepth::Rgb => return self.clone(),
         };
         let Looks { name, about, sixteen, styles: _ } = &*self.looks;
-        Self { is_ascii: self.is_ascii, ..Self::new(name, about.clone(), sixteen.clone(), styles) }
+        Self {
+            is_ascii: self.is_ascii,
+            is_still: self.is_still,
+            ..Self::new(name, about.clone(), sixteen.clone(), styles)
+        }
     }
 
     /// The name of the theme that stands for it where there are sixteen colours.

@@ -77,6 +77,24 @@ fn the_process_that_conntop_runs_inside_is_refused() {
     session.wait_for_text("conntop runs inside that process");
 }
 
+/// What the made-up server, on which much happens each second, sends in so many seconds.
+fn bytes_of_demo(arguments: &[&str]) -> usize {
+    let arguments = [&["--demo", "--interval", "1"], arguments].concat();
+    let mut session = Session::conntop(&arguments, 120, 40);
+    session.wait_for_text("jdbc-pool");
+    session.watch(Duration::from_secs(6));
+    let before = session.bytes.len();
+    session.watch(Duration::from_secs(6));
+    session.bytes.len() - before
+}
+
+#[test]
+fn with_low_bandwidth_less_is_sent() {
+    let (usual, low) = (bytes_of_demo(&[]), bytes_of_demo(&["--low-bandwidth"]));
+    println!("{} bytes a refresh, {} with --low-bandwidth", usual / 6, low / 6);
+    assert!(low > 0 && low * 4 <= usual * 3, "{low} of {usual} bytes");
+}
+
 #[test]
 fn read_only_sends_no_signal() {
     let mut server = Server::start("guarded", "guarded");

@@ -42,6 +42,12 @@ pub struct MenuView {
 }
 
 impl MenuView {
+    /// The first cell of the line of the cursor on a screen of `screen`.
+    pub(in crate::app) fn cursor_cell(&self, screen: (u16, u16)) -> Position {
+        let inside = self.inside(screen);
+        Position::new(inside.x, inside.y + u16::try_from(self.selected - self.first).unwrap_or(0))
+    }
+
     /// Where its inside is on a screen of `screen`.
     fn inside(&self, screen: (u16, u16)) -> Rect {
         popup(Rect::new(0, 0, screen.0, screen.1), self.size.0, self.size.1).inside

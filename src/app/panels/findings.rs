@@ -6,7 +6,7 @@ mod list;
 mod subjects;
 mod text;
 
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
@@ -294,6 +294,10 @@ impl Panel for FindingsPanel {
 
     fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
         self.cursor.position(self.len(), self.list_height(context))
+    }
+
+    fn list_area(&self, context: &PanelContext<'_>) -> Option<Rect> {
+        context.body.map(|body| findings_layout(body, self.len()).list)
     }
 
     fn cursor_line(&self) -> Option<usize> {

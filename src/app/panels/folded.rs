@@ -18,7 +18,7 @@ use crate::model::socket::SocketRef;
 use crate::store::Store;
 use crate::store::folding::{FoldKey, Folding};
 use crate::table::filter::Filter;
-use crate::table::folded::columns::{FOLDED, UNIT};
+use crate::table::folded::columns::{FOLDED, TREND, UNIT};
 use crate::table::folded::view::FoldedView;
 use crate::table::folded::{FoldedLine, LineKey};
 use crate::table::sort::SortKey;
@@ -166,7 +166,12 @@ impl FoldedPanel {
         }
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        self.columns.hide(if self.view.folding() == Folding::Unit { &[] } else { &[UNIT] });
+        self.columns.hide(match (self.view.folding(), context.config.settings.low_bandwidth) {
+            (Folding::Unit, false) => &[],
+            (Folding::Unit, true) => &[TREND],
+            (_, false) => &[UNIT],
+            (_, true) => &[UNIT, TREND],
+        });
         let shown: Vec<_> = self.window(store, height).map(|(_, line)| line).collect();
         self.columns.measure(shown.iter(), store);
     }

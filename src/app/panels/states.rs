@@ -1,6 +1,6 @@
 //! The tab States: counts per state over time, and what each state means.
 
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::action::Motion;
 use crate::app::panels::{OpenTarget, Panel, PanelContext, PanelParts};
@@ -55,6 +55,10 @@ impl Panel for StatesPanel {
 
     fn position(&self, context: &PanelContext<'_>) -> ScrollPosition {
         ScrollPosition::new(self.scroll, BY_INTEREST.len(), list_height(context))
+    }
+
+    fn list_area(&self, context: &PanelContext<'_>) -> Option<Rect> {
+        context.body.map(|body| states_layout(body).list)
     }
 
     fn cursor_line(&self) -> Option<usize> {

@@ -23,6 +23,8 @@ use crate::table::value::{Value, short_reason};
 pub const WHY: &str = "why";
 /// The column that is shown only where lines stand for units.
 pub const UNIT: &str = "unit";
+/// The column of how many there were, as a trend.
+pub const TREND: &str = "trend";
 /// From this rate on it is worth a word that sockets come.
 const OPENED_NOTABLE: f64 = 1.0;
 /// Cells of a trend.
@@ -50,7 +52,7 @@ pub static FOLDED: &[Column<FoldedLine>] = &[
         .width(11, 11).rank(2).about("The TCP state."),
     Column::new("count", "COUNT", ValueKind::Count, |line, _| Value::or_missing(row(line), |row| Value::Count(u64::from(row.sums.sockets))))
         .width(5, 9).rank(0).about("How many sockets."),
-    Column::new("trend", "TREND", ValueKind::Count, trend)
+    Column::new(TREND, "TREND", ValueKind::Count, trend)
         .width(TREND_WIDTH, TREND_WIDTH).rank(11).left().drift(Drift::Free).about("How many there were over a quarter of an hour, of two minutes at first; sorted by the growth."),
     Column::new("oldest", "OLDEST", ValueKind::Span, oldest)
         .width(7, 7).rank(4).drift(Drift::Even).about("How long the oldest of them has been in its state."),

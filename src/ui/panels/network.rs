@@ -15,7 +15,7 @@ use crate::diagnosis::rule::Rule;
 use crate::model::network::LinkState;
 use crate::store::network::InterfaceRates;
 use crate::table::units;
-use crate::ui::bars::chart;
+use crate::ui::bars::graph;
 use crate::ui::painter::Painter;
 use crate::ui::scrollbar;
 use crate::ui::theme::Role;
@@ -26,7 +26,7 @@ const SPEED_WIDTH: u16 = 10;
 const MTU_WIDTH: u16 = 7;
 const RATE_WIDTH: u16 = 9;
 const PACKETS_WIDTH: u16 = 8;
-/// A graph is no wider: two minutes at a sample a second.
+/// A graph is no wider: two samples a cell, two minutes at one a second.
 const GRAPH_WIDTH_MAX: u16 = 60;
 const GRAPH_WIDTH_MIN: u16 = 8;
 const COUNTER_WIDTH: u16 = 24;
@@ -181,9 +181,9 @@ fn draw_interface(painter: &mut Painter<'_>, area: Rect, app: &App, index: u32, 
         number(painter, (x, y), RATE_WIDTH, rates.as_ref().map(|rates| (flow(rates), units::rate(flow(rates)))));
         x += RATE_WIDTH;
         if places.graph_width > 0 {
-            let values = app.store.network().trend(index, usize::from(places.graph_width), flow);
-            let trend = chart(&values, 1).pop().unwrap_or_default();
-            painter.put(x + 1, y, &trend, places.graph_width, Role::Accent);
+            let values = app.store.network().trend(index, 2 * usize::from(places.graph_width), flow);
+            let trend = graph(&values, 1).pop().unwrap_or_default();
+            painter.graph(x + 1, y, &trend, places.graph_width, Role::Accent);
             x += places.graph_width + 1;
         }
     }

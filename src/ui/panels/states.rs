@@ -39,7 +39,7 @@ fn draw_list(painter: &mut Painter<'_>, areas: &StatesLayout, app: &App, panel: 
             let x = list.x + 1 + NUMBERS_WIDTH;
             let values = app.store.history().trend(panel.span, usize::from(trend_width), |counts| line.count(counts));
             let trend = chart(&values, 1).pop().unwrap_or_default();
-            painter.put(x, y, &trend, trend_width, role(*line));
+            painter.graph(x, y, &trend, trend_width, role(*line));
             draw_flow(painter, (x + trend_width + 1, y), app, *line);
             debug_assert!(x + trend_width + 1 + FLOWS_WIDTH <= list.right());
         }

@@ -23,6 +23,10 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPane
     if area.height <= FRAME_HEIGHT || area.width <= SCALE_WIDTH {
         return;
     }
+    if !painter.has_graphs() {
+        painter.put(area.x + 1, area.y, "no graphs with --low-bandwidth", area.width.saturating_sub(1), Role::Dim);
+        return;
+    }
     let line = panel.state();
     let inside = Rect {
         x: area.x + SCALE_WIDTH,
