@@ -9,6 +9,7 @@ use crate::app::copy::commands::CommandPlace;
 use crate::app::effect::Effect;
 use crate::app::menu::{MenuChoice, MenuLine};
 use crate::app::notice::NoticeLevel;
+use crate::app::panels::network::NetworkPanel;
 use crate::app::panels::{OpenTarget, log};
 use crate::app::selection::Selected;
 use crate::model::address_text::{local_end, remote_end};
@@ -43,7 +44,7 @@ impl App {
     fn copies_of(&self, selection: Selected) -> Vec<MenuLine> {
         match selection {
             Selected::None | Selected::State(_) => Vec::new(),
-            Selected::Network(shown) => self.panels.network.copies(shown, &self.store).into_iter().collect(),
+            Selected::Network(shown) => NetworkPanel::copies(shown, &self.store).into_iter().collect(),
             Selected::Socket(id) => self.seen_row(id).map_or_else(Vec::new, |row| self.copies_of_socket(row)),
             Selected::Group(key) => {
                 let table = self.panels.of_group(key);

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::model::delta::{AgeBasis, Connection, EventSource, ObservedSocket, Transition};
 use crate::model::memory::TableSize;
 use crate::model::outcome::Outcome;
-use crate::model::process::{Owner, ProcessId};
+use crate::model::process::{Owner, Process, ProcessId};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
@@ -127,15 +127,10 @@ impl ClosedConnection {
 
     /// The memory that it takes, with what it points to as if that were its own.
     fn bytes(&self) -> usize {
+        let process =
+            |process: &Process| size_of::<Process>() + process.name.as_str().len() + process.command.as_str().len();
         let owners = |owner: &Owner| {
-            let texts = owner.holders().map_or(0, |holders| {
-                holders
-                    .all()
-                    .iter()
-                    .map(|process| process.name.as_str().len() + process.command.as_str().len() + 128)
-                    .sum()
-            });
-            texts
+            owner.holders().map_or(0, |holders| holders.all().iter().map(|holder| process(holder)).sum::<usize>())
         };
         let last = self.last.as_ref().map_or(0, |last| size_of::<ObservedSocket>() + owners(&last.socket.owner));
         size_of::<Self>() + last + owners(&self.end.owner)
@@ -240,15 +235,14 @@ impl ClosedHistory {
     /// The user closed the socket `id`.
     pub(super) fn note_close(&mut self, id: SocketId) {
         let place = self.numbers.get(&id).and_then(|number| self.place(*number));
-        match place.and_then(|place| self.entries.get_mut(place)) {
-            Some(closed) => closed.act = Some(UserAct::Closed),
-            None => {
-                if self.closes.len() >= ACTS_MAX {
-                    self.closes.pop_front();
-                }
-                self.closes.push_back(id);
-            }
+        if let Some(closed) = place.and_then(|place| self.entries.get_mut(place)) {
+            closed.act = Some(UserAct::Closed);
+            return;
         }
+        if self.closes.len() >= ACTS_MAX {
+            self.closes.pop_front();
+        }
+        self.closes.push_back(id);
     }
 
     /// `process` ended after the user had sent it a signal; `sent` is not later than that. Ends before and after this are meant.
@@ -275,12 +269,9 @@ fn was_killed(closed: &ClosedConnection, process: ProcessId, sent: Timestamp) ->
 
 /// Whether a connection, or an attempt at one, ended by `transition`.
 fn is_end(transition: &Transition) -> bool {
-    match (transition.from, transition.to) {
-        (from, Some(TcpState::TimeWait)) => from != Some(TcpState::TimeWait),
-        (Some(TcpState::TimeWait), None) => false,
-        (_, None) => transition.outcome().is_some(),
-        (_, Some(_)) => false,
-    }
+    let was_waiting = transition.from == Some(TcpState::TimeWait);
+    let is_over = transition.to.map_or_else(|| transition.outcome().is_some(), |to| to == TcpState::TimeWait);
+    is_over && !was_waiting
 }
 
 fn lifetime(

@@ -147,7 +147,7 @@ mod tests {
     use crate::model::interface::{Received, Sent};
     use crate::model::network::LinkState;
 
-    fn network(interfaces: &[(u32, &str, u64)]) -> Option<Arc<Network>> {
+    fn network(interfaces: &[(u32, &str, u64)]) -> Arc<Network> {
         let interface = |&(index, name, bytes): &(u32, &str, u64)| NetworkInterface {
             index,
             counted: Interface {
@@ -159,7 +159,7 @@ mod tests {
             state: LinkState::Up,
             speed_megabits: None,
         };
-        Some(Arc::new(Network { interfaces: interfaces.iter().map(interface).collect(), ..Network::default() }))
+        Arc::new(Network { interfaces: interfaces.iter().map(interface).collect(), ..Network::default() })
     }
 
     fn received(history: &NetworkHistory, width: usize) -> Vec<Option<u64>> {
@@ -170,20 +170,20 @@ mod tests {
     fn rates_are_told_from_one_sample_to_the_next_and_never_over_a_gap() {
         let mut history = NetworkHistory::default();
         let at = Timestamp::from_millis;
-        history.push(at(0), network(&[(2, "eth0", 1_000)]));
+        history.push(at(0), Some(network(&[(2, "eth0", 1_000)])));
         assert_eq!((history.rates(2), received(&history, 2)), (None, vec![None, None]));
-        history.push(at(2_000), network(&[(2, "eth0", 5_000)]));
+        history.push(at(2_000), Some(network(&[(2, "eth0", 5_000)])));
         let rates = history.rates(2).expect("two samples");
         assert_eq!((rates.received_bytes, rates.sent_bytes, rates.dropped), (2_000.0, 4_000.0, 20.0));
         history.push(at(3_000), None);
         assert_eq!(history.latest(), None, "nobody looks");
-        history.push(at(60_000), network(&[(2, "eth0", 900_000)]));
+        history.push(at(60_000), Some(network(&[(2, "eth0", 900_000)])));
         assert_eq!(history.rates(2), None, "what was in between nobody knows");
-        history.push(at(61_000), network(&[(2, "eth0", 900_500)]));
+        history.push(at(61_000), Some(network(&[(2, "eth0", 900_500)])));
         assert_eq!(received(&history, 4), [None, Some(2_000), None, Some(500)]);
-        history.push(at(62_000), network(&[(2, "eth0", 100)]));
+        history.push(at(62_000), Some(network(&[(2, "eth0", 100)])));
         assert_eq!(history.rates(2), None, "it counts anew");
-        history.push(at(63_000), network(&[(2, "eth1", 900)]));
+        history.push(at(63_000), Some(network(&[(2, "eth1", 900)])));
         assert_eq!(received(&history, 2), [None, None], "another interface has the number");
     }
 
@@ -192,12 +192,12 @@ mod tests {
         let mut history = NetworkHistory::default();
         let many = |bytes: u64| {
             let interfaces: Vec<(u32, &str, u64)> = (0..2_000).map(|index| (index, "veth", bytes)).collect();
-            network(&interfaces)
+            Some(network(&interfaces))
         };
         (0..3).for_each(|second| history.push(Timestamp::from_millis(second * 1_000), many(second)));
         assert_eq!(history.interfaces.len(), HISTORIES_MAX);
         for second in 3..1_000 {
-            history.push(Timestamp::from_millis(second * 1_000), network(&[(2, "veth", second)]));
+            history.push(Timestamp::from_millis(second * 1_000), Some(network(&[(2, "veth", second)])));
         }
         assert_eq!((history.interfaces.len(), history.interfaces[&2].rates.len()), (1, SAMPLES_MAX));
         assert_eq!(received(&history, 3), [Some(1), Some(1), Some(1)]);

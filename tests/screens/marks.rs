@@ -148,8 +148,8 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
         let closed: Vec<bool> =
             app.panels.connections.window(&app.store, 600).map(|(_, row)| row.is_closed()).collect();
         let marks = marked(&app, closed.len());
-        let live = marks.iter().zip(&closed).filter(|(_, closed)| !**closed).map(|(mark, _)| *mark);
-        for (id, is_marked) in rows.iter().zip(live) {
+        let of_live = marks.iter().zip(&closed).filter(|(_, closed)| !**closed).map(|(mark, _)| *mark);
+        for (id, is_marked) in rows.iter().zip(of_live) {
             assert_eq!(is_marked, is_part(&app, *id), "{}: {id:?}", path.display());
             seen[4] += usize::from(is_marked);
         }

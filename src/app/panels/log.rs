@@ -15,6 +15,7 @@ use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::delta::{AgeBasis, Transition};
 use crate::model::endpoint::Protocol;
+use crate::model::tcp_info::ByteCounts;
 use crate::model::tcp_state::TcpState;
 use crate::store::Store;
 use crate::store::closed::{ClosedConnection, LastCounters};
@@ -197,7 +198,7 @@ pub fn counter_texts(closed: &ClosedConnection) -> [String; 3] {
     let bytes_text =
         |count: Option<u64>| count.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::bytes(count)));
     let again = retransmits.map_or_else(|| "-".to_owned(), |count| format!("{mark}{}", units::count(count.into())));
-    [bytes_text(bytes.map(|bytes| bytes.received())), bytes_text(bytes.map(|bytes| bytes.sent())), again]
+    [bytes_text(bytes.map(ByteCounts::received)), bytes_text(bytes.map(ByteCounts::sent)), again]
 }
 
 /// `ESTABLISHED → CLOSE_WAIT`, `opened ESTABLISHED`, `TIME_WAIT → closed`; `⇢` where states in between were missed.

@@ -50,7 +50,7 @@ impl NetworkPanel {
     }
 
     /// What can be copied of a line; `None` of a heading.
-    pub(in crate::app) fn copies(&self, line: NetworkLine, store: &Store) -> Option<MenuLine> {
+    pub(in crate::app) fn copies(line: NetworkLine, store: &Store) -> Option<MenuLine> {
         let (label, about) = match line {
             NetworkLine::Interface(index) => ("interface", interface(store, index)?.counted.name.to_string()),
             NetworkLine::Counter(nth) => ("counter", counter_line(nth, store)?.name),

@@ -7,6 +7,7 @@ use crate::app::panels::log::list::{LogLine, LogView};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::model::delta::Transition;
 use crate::model::outcome::{EndReport, SocketError};
+use crate::model::tcp_info::ByteCounts;
 use crate::model::testing::transition;
 
 /// The sockets of the lines on the screen, from top to bottom.
@@ -58,7 +59,7 @@ fn the_connections_that_have_ended_stand_by_themselves_with_the_reason_and_open_
     enter(&mut app);
     let Page::Detail(detail) = &app.page else { panic!("no details") };
     let row = detail.row.as_ref().expect("as last seen");
-    assert_eq!(row.connection.socket.tcp.and_then(|info| info.bytes).map(|bytes| bytes.received()), Some(3_000));
+    assert_eq!(row.connection.socket.tcp.and_then(|info| info.bytes).map_or(0, ByteCounts::received), 3_000);
     code(&mut app, KeyCode::Esc);
     press(&mut app, "H");
     assert_eq!((app.panels.log.view(), shown(&app)), (LogView::Changes, vec![3, 2, 1]));
@@ -93,7 +94,7 @@ fn the_log_has_a_filter_of_its_own_and_that_of_the_connections_does_not_touch_it
 /// Picks a row that the log has something of.
 fn choose_changed(app: &mut App) -> u64 {
     press(app, "g");
-    while !selected(app).is_some_and(|cookie| cookie <= 2) {
+    while selected(app).is_none_or(|cookie| cookie > 2) {
         press(app, "j");
     }
     selected(app).expect("a row")

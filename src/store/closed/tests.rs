@@ -125,7 +125,7 @@ fn final_counters_of_the_kernel_count_more_than_the_last_sample() {
 #[test]
 fn what_the_user_did_is_the_reason_whichever_is_told_first() {
     let nginx = process(812, "nginx");
-    let held = |cookie| tcp(cookie).held_by(&[nginx.clone()]);
+    let held = |cookie| tcp(cookie).held_by(std::slice::from_ref(&nginx));
     let mut store = store((1..=4).map(held).chain([tcp(5)]).collect());
     let id = |cookie: u64| tcp(cookie).build().id;
     // A close whose end comes later, and one whose end was told before.

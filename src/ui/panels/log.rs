@@ -42,6 +42,7 @@ const END_WIDTH_FULL: u16 = 21;
 const END_WIDTH_MAX: u16 = 47;
 
 /// Where the parts of a line stand: the same for every line.
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of a line of its own")]
 struct LogPlaces {
     view: LogView,
     is_full: bool,

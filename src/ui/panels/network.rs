@@ -36,7 +36,11 @@ const GATEWAY_WIDTH: u16 = 18;
 const SOURCE_WIDTH: u16 = 18;
 const METRIC_WIDTH: u16 = 8;
 
+/// One of the rates of an interface.
+type RateOf = fn(&InterfaceRates) -> f64;
+
 /// Which parts of the line of an interface have room.
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of a line of its own")]
 struct InterfacePlaces {
     has_state: bool,
     has_losses: bool,
@@ -175,7 +179,6 @@ fn draw_interface(painter: &mut Painter<'_>, area: Rect, app: &App, index: u32, 
         x += SPEED_WIDTH + MTU_WIDTH;
     }
     let rates = app.store.network().rates(index);
-    type RateOf = fn(&InterfaceRates) -> f64;
     let flows: [RateOf; 2] = [|rates| rates.received_bytes, |rates| rates.sent_bytes];
     for flow in flows {
         number(painter, (x, y), RATE_WIDTH, rates.as_ref().map(|rates| (flow(rates), units::rate(flow(rates)))));

@@ -32,16 +32,12 @@ fn scrolled(app: &App) -> Rect {
 
 /// The first line on the screen, how many there are and how many are on the screen.
 fn position(app: &App) -> (usize, usize, usize) {
-    match &app.mode {
-        Mode::Menu(menu) => {
-            let view = app.menu_view(menu);
-            (view.first, view.lines.len(), usize::from(view.size.1))
-        }
-        _ => {
-            let position = app.position();
-            (position.first, position.extent.len, position.extent.height)
-        }
+    if let Mode::Menu(menu) = &app.mode {
+        let view = app.menu_view(menu);
+        return (view.first, view.lines.len(), usize::from(view.size.1));
     }
+    let position = app.position();
+    (position.first, position.extent.len, position.extent.height)
 }
 
 /// How many lines of the scrolled part have something in them, to the last one that has.
@@ -49,7 +45,7 @@ fn lines_on(app: &App) -> usize {
     let (terminal, area) = (drawn(app, &Theme::default()), scrolled(app));
     let buffer = terminal.backend().buffer();
     let is_blank = |y: u16| (area.x..area.right()).all(|x| buffer[(x, y)].symbol().trim().is_empty());
-    (area.y..area.bottom()).filter(|y| !is_blank(*y)).last().map_or(0, |last| usize::from(last - area.y) + 1)
+    (area.y..area.bottom()).rfind(|y| !is_blank(*y)).map_or(0, |last| usize::from(last - area.y) + 1)
 }
 
 fn is_dialog(app: &App) -> bool {
