@@ -13,6 +13,7 @@ use conntop::model::socket::SocketId;
 use conntop::source::replay::Replay;
 use conntop::source::{Pace, Source};
 use conntop::store::groups::{Group, GroupKey};
+use conntop::store::row::SocketRow;
 use conntop::table::filter::Filter;
 use conntop::tracker::Tracker;
 
@@ -126,6 +127,15 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
                 .collect();
             for (group, is_marked) in rows.iter().zip(marked(&app, rows.len())) {
                 // What has no process is told by the sockets that are part of it.
+                if let GroupKey::NoProcess(why) = group.key {
+                    let is_it = |row: &&SocketRow| row.connection.socket.owner.no_process() == Some(why);
+                    let mut rows = app.store.rows().iter().map(|(_, row)| row).filter(is_it);
+                    assert!(
+                        !is_marked || rows.any(|row| is_part(&app, row.connection.socket.id)),
+                        "{}: {why:?}",
+                        path.display()
+                    );
+                }
                 let expected = match group.key {
                     GroupKey::NoProcess(_) => is_marked,
                     _ => is_subject(&findings(&app), group),

@@ -193,3 +193,30 @@ fn what_the_user_closed_or_killed_says_so() {
     let told = ["killed by conntop", "reason not known", "killed by conntop", "closed by conntop"];
     assert_eq!(reasons(&app), told);
 }
+
+#[test]
+fn what_ended_while_the_screen_was_frozen_is_there_afterwards_and_bounded() {
+    let mut app = lively();
+    press(&mut app, "z");
+    let end =
+        |cookie: u64, second: u64| transition(numbered(cookie), second * 1_000, Some(TcpState::Established), None);
+    send(&mut app, Delta { transitions: vec![end(4, 103)], removed: vec![removed(4, 103)], ..delta(103) });
+    for second in 104..120 {
+        let gone = |nth: u64| {
+            transition(tcp(10_000 + second * 1_000 + nth), second * 1_000, Some(TcpState::Established), None)
+        };
+        let many = (0..1_000).map(gone);
+        send(&mut app, Delta { transitions: many.collect(), ..delta(second) });
+        app.background(usize::MAX);
+    }
+    assert_eq!(app.store.closed().total(), 1, "nothing moves while it is frozen");
+    press(&mut app, "zH");
+    app.background(usize::MAX);
+    let closed = app.store.closed();
+    assert!(
+        closed.entries().len() <= crate::store::closed::CLOSED_LEN_MAX && closed.total() > 5_000,
+        "{}",
+        closed.total()
+    );
+    assert_eq!(app.position().extent.len, closed.entries().len());
+}

@@ -148,16 +148,29 @@ fn draw_rules(painter: &mut Painter<'_>, area: Rect) {
     let titles: Vec<&str> = Rule::ALL.iter().map(|rule| title(*rule)).collect();
     let count = usize::from((area.width / 30).clamp(1, 3));
     let width = area.width.saturating_sub(4) / u16::try_from(count).unwrap_or(1);
+    let lines = titles.len().div_ceil(count);
+    let height = usize::from(area.height);
+    // What does not fit is told in the last line.
+    let shown = if lines > height { height.saturating_sub(1) } else { lines };
+    let listed: usize = titles.chunks(lines).map(|titles| titles.len().min(shown)).sum();
     let columns: Vec<ProseColumn> = titles
-        .chunks(titles.len().div_ceil(count))
+        .chunks(lines)
         .zip(0..)
         .map(|(titles, at)| ProseColumn {
             x: 2 + at * width,
             width: width.saturating_sub(1),
-            lines: titles.iter().map(|title| ProseLine::Item("✓".to_owned(), (*title).to_owned())).collect(),
+            lines: titles
+                .iter()
+                .take(shown)
+                .map(|title| ProseLine::Item("✓".to_owned(), (*title).to_owned()))
+                .collect(),
         })
         .collect();
     prose::draw(painter, area, &columns, Scroll::default(), None);
+    if listed < titles.len() && area.height > 0 {
+        let more = format!("and {} more rules", titles.len() - listed);
+        painter.put(area.x + 2, area.bottom() - 1, &more, area.width.saturating_sub(3), Role::Dim);
+    }
 }
 
 fn center(painter: &mut Painter<'_>, body: Rect, y: u16, text: &str, role: Role) {

@@ -138,3 +138,15 @@ fn a_finding_tells_how_much_of_its_text_is_below() {
     let thumb = |y: u16| terminal.backend().buffer()[(79, y)].symbol() == THUMB;
     assert!((area.y..area.bottom()).any(thumb), "{text}");
 }
+
+#[test]
+fn where_nothing_is_wrong_every_rule_is_listed_or_counted() {
+    for size in SIZES {
+        let mut app = app(size);
+        app.show_findings(Vec::new());
+        type_keys(&mut app, "6");
+        let text = screen(&app);
+        let (listed, is_counted) = (text.matches('✓').count(), text.contains(" more rules"));
+        assert_eq!(is_counted, listed < Rule::ALL.len(), "{size:?}\n{text}");
+    }
+}
