@@ -9,6 +9,9 @@ pub mod binding;
 mod candidates;
 pub mod clock;
 mod close;
+pub mod columns;
+pub mod config_diff;
+pub mod config_text;
 mod copy;
 pub mod cursor;
 pub mod detail;
@@ -16,16 +19,20 @@ pub mod diagram;
 pub mod dialog;
 pub mod effect;
 pub mod explain;
+pub mod filter_edit;
 mod filtering;
 pub mod flows;
 pub mod footer;
+pub mod fuzzy;
 mod gather;
+pub mod help;
 pub mod input;
 pub mod inspector;
 pub mod keymap;
 mod keys;
 mod kill;
 pub mod layout;
+pub mod legend;
 mod lookups;
 mod measures;
 pub mod menu;
@@ -35,6 +42,7 @@ pub mod msg;
 mod needs;
 pub mod network_line;
 pub mod notice;
+mod palette;
 pub mod panels;
 pub mod path;
 pub mod pending;
@@ -42,7 +50,9 @@ pub mod prose;
 pub mod related;
 mod row_log;
 mod samples;
+mod save_config;
 mod screen;
+pub mod screen_setup;
 pub mod scroll;
 pub mod selection;
 pub mod settings;
@@ -65,7 +75,9 @@ use crate::app::keys::KeyHistory;
 use crate::app::mode::{Mode, Page, ReturnPoint};
 use crate::app::msg::{Msg, ShownQuestion};
 use crate::app::notice::{NoticeLevel, Notices};
+use crate::app::palette::RecentCommands;
 use crate::app::pending::PendingDeltas;
+use crate::app::save_config::SavedEntries;
 use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
 use crate::app::themes::ThemeList;
@@ -88,6 +100,8 @@ pub struct Config {
     pub filter: String,
     /// What the user sets; kept up to date with what is changed on the screen.
     pub settings: SharedSettings,
+    /// The file that the screen saves its settings to; `None` where there is none.
+    pub config_path: Option<DisplayText>,
     /// The themes to choose from.
     pub themes: ThemeList,
     /// Processes that are never sent a signal.
@@ -108,6 +122,7 @@ impl Config {
             size,
             filter: String::new(),
             settings: SharedSettings::default(),
+            config_path: None,
             themes: ThemeList::default(),
             protected: Vec::new(),
             doubt: None,
@@ -177,6 +192,8 @@ pub struct App {
     first_sample: Option<Timestamp>,
     key_history: KeyHistory,
     filters: InputHistory,
+    recent: RecentCommands,
+    saved: SavedEntries,
     /// Where Esc leads from the connections of a group.
     entered_from: Option<ReturnPoint>,
     asked: Needs,
@@ -194,7 +211,8 @@ impl App {
         let store = Store::new(config.source.clone());
         let mut panels = Panels::new(&config, &store);
         panels.change_tables(|table| table.columns_mut().show_hosts(config.settings.lookups == Lookups::On));
-        Self {
+        panels.set_up(&config.settings.screen);
+        let mut app = Self {
             panels,
             tab: Tab::default(),
             page: Page::default(),
@@ -215,6 +233,8 @@ impl App {
             first_sample: None,
             key_history: KeyHistory::default(),
             filters: InputHistory::default(),
+            recent: RecentCommands::default(),
+            saved: SavedEntries::default(),
             entered_from: None,
             asked: Needs::default(),
             names_asked: Vec::new(),
@@ -223,7 +243,9 @@ impl App {
             dirty: true,
             config,
             store,
-        }
+        };
+        app.mark_saved();
+        app
     }
 
     /// Takes in `msg` and says what is to be done about it at once. Work on many rows is only started: the event loop has
@@ -242,6 +264,8 @@ impl App {
             Msg::SourceEnded => self.on_source_ended(),
             Msg::HostNames(names) => self.on_host_names(names),
             Msg::NoticeRead(number) => self.on_notice_read(number),
+            Msg::ConfigRead(read) => self.on_config_read(read),
+            Msg::ConfigWritten(written) => self.on_config_written(written),
             Msg::Notice(text) => self.say(NoticeLevel::Plain, text),
         };
         effects.extend(self.go_on());
@@ -278,6 +302,13 @@ impl App {
     }
 
     fn say(&mut self, level: NoticeLevel, text: impl Into<DisplayText>) -> Vec<Effect> {
+        let text = text.into();
+        // Few name a key.
+        let text = if text.as_str().contains('‹') {
+            self.config.settings.keymap.fill(text.as_str()).as_str().into()
+        } else {
+            text
+        };
         self.notices.push(level, text);
         self.dirty = true;
         Vec::new()

@@ -2,6 +2,7 @@
 
 mod backend;
 mod closes;
+mod config_file;
 mod confirm_guard;
 mod event_loop;
 mod keys;
@@ -25,6 +26,7 @@ mod unix;
 
 use std::any::Any;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +46,7 @@ use crate::model::host_name::Lookups;
 use crate::model::snapshot::SourceInfo;
 use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
+use crate::runtime::config_file::ConfigFile;
 use crate::runtime::confirm_guard::TerminalInput;
 use crate::runtime::event_loop::{EffectHandlers, EventLoop, EventQueues};
 use crate::runtime::kills::{KillWait, Kills};
@@ -72,6 +75,8 @@ pub struct ScreenOptions {
     pub settings: SharedSettings,
     /// Whether the mouse is used.
     pub mouse: bool,
+    /// The config file that the screen saves to; `None` where there is none.
+    pub config_path: Option<PathBuf>,
     /// How the screen can be drawn.
     pub themes: ScreenThemes,
     /// What the user is told at the start.
@@ -116,6 +121,7 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     let close_allowed = source.info().abilities.close && !options.settings.read_only;
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
+    let config_file = options.config_path.clone().map(|path| ConfigFile::new(path, sender.clone()));
     let sampler = Sampler::start(source, options.settings.interval, sender).context("cannot start the sampler")?;
     let screen = Screen::enter(options.mouse, options.themes.clone())
         .context("cannot prepare the terminal; use `conntop list`")?;
@@ -124,7 +130,7 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     let input = read_keys(Arc::clone(&keyboard), background_sender).context("cannot start to read keys")?;
 
     let queues = EventQueues { signals, input, background, messages };
-    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes };
+    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes, config_file };
     let ended = runtime.block_on(EventLoop::new(app, queues, handlers).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
@@ -162,6 +168,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
         size,
         filter: options.filter.clone(),
         settings: options.settings.clone(),
+        config_path: options.config_path.as_ref().map(|path| DisplayText::new(&path.display().to_string())),
         themes: options.themes.list(),
         protected: host.protected(),
         doubt: host.doubt(),

@@ -4,6 +4,7 @@ mod bars;
 mod confirm;
 mod detail;
 mod explain;
+mod filter_line;
 mod flow;
 mod footer;
 mod header;
@@ -15,6 +16,7 @@ mod menu;
 mod painter;
 mod panels;
 mod prose;
+mod save_config;
 mod scrollbar;
 mod state_diagram;
 mod summary;
@@ -25,6 +27,7 @@ pub mod theme;
 use ratatui::Frame;
 
 use crate::app::App;
+use crate::app::keymap::remap::Keymap;
 use crate::app::layout::Layout;
 use crate::app::mode::{Mode, Page};
 use crate::app::prose::wrap;
@@ -40,12 +43,12 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         return;
     }
     let Some(layout) = app.layout() else {
-        draw_too_small(painter, app.mode.is_dialog());
+        draw_too_small(painter, app.mode.is_dialog(), &app.config.settings.keymap);
         return;
     };
     draw_screen(painter, app, &layout);
     if let Mode::Filter(edit) = &app.mode {
-        frame.set_cursor_position(footer::filter_cursor(&layout, edit));
+        frame.set_cursor_position(filter_line::cursor(&layout, edit));
     }
 }
 
@@ -64,25 +67,26 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     footer::draw(painter, layout, app);
     match &app.mode {
         Mode::Normal => {}
-        Mode::Filter(edit) => footer::draw_filter(painter, layout, edit),
+        Mode::Filter(edit) => filter_line::draw(painter, app, layout, edit),
         Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
         Mode::Confirm(_) | Mode::ConfirmClose(_) => {
             if let Some(view) = app.dialog_view() {
                 confirm::draw(painter, &view, &app.config.settings.keymap, &app.footer());
             }
         }
-        Mode::Explain { explained, scroll } => explain::draw(painter, layout, explained, *scroll),
-        Mode::Help { scroll } => help::draw(painter, layout, app, *scroll),
+        Mode::SaveConfig(save) => save_config::draw(painter, app, save),
+        Mode::Explain { explained, scroll } => explain::draw(painter, layout, app, explained, *scroll),
+        Mode::Help(page) => help::draw(painter, layout, app, page),
     }
 }
 
-fn draw_too_small(painter: &mut Painter<'_>, asks: bool) {
+fn draw_too_small(painter: &mut Painter<'_>, asks: bool, keymap: &Keymap) {
     let area = painter.area();
     let text = if area.width < 18 { "too small" } else { "terminal too small" };
     painter.put(area.x, area.y, text, area.width, Role::Text);
     if asks {
-        let text = "Nothing is done: make the window larger to see whom it hits, or press Esc.";
-        for (line, y) in wrap(text, usize::from(area.width.max(1))).iter().zip(area.y + 1..area.bottom()) {
+        let text = keymap.fill("Nothing is done: make the window larger to see whom it hits, or press ‹back›.");
+        for (line, y) in wrap(&text, usize::from(area.width.max(1))).iter().zip(area.y + 1..area.bottom()) {
             painter.put(area.x, y, line, area.width, Role::Error);
         }
     }

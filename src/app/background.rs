@@ -8,6 +8,7 @@
 use crate::app::App;
 use crate::app::candidates::Purpose;
 use crate::app::effect::Effect;
+use crate::app::filtering::FilterTrial;
 use crate::app::flows::Flows;
 use crate::app::mode::Page;
 use crate::app::panels::findings::FindingsChange;
@@ -36,7 +37,8 @@ struct BackgroundJob {
 }
 
 /// All kinds of background work, in the order in which they are done: what the user waits for first, new data last.
-const JOBS: [BackgroundJob; 9] = [
+const JOBS: [BackgroundJob; 10] = [
+    BackgroundJob { is_due: |app| app.work.filter_trial.is_some(), advance: App::try_filter },
     BackgroundJob { is_due: |app| app.work.holdings.is_some(), advance: App::count_holdings },
     BackgroundJob { is_due: |app| app.work.members.is_some(), advance: App::gather_members },
     BackgroundJob { is_due: |app| app.panels.is_busy(), advance: App::arrange_tables },
@@ -57,6 +59,8 @@ pub(super) struct PendingWork {
     holdings: Option<ProcessSocketsCount>,
     /// For the menu that asks which member of a group is meant.
     members: Option<(Members, Purpose)>,
+    /// Whether anything passes the filter that is being typed.
+    pub(super) filter_trial: Option<FilterTrial>,
     /// The bell is to ring.
     bell: bool,
 }

@@ -16,6 +16,8 @@ pub enum KeyScope {
     Filter,
     /// A menu.
     Menu,
+    /// The column chooser.
+    Columns,
     /// The list of actions, which is filtered by what is typed.
     Palette,
     /// The dialog that asks before a signal is sent.
@@ -26,16 +28,20 @@ pub enum KeyScope {
     ConfirmKill,
     /// The dialog that asks before a socket is closed.
     ConfirmClose,
+    /// The dialog that asks before the config file is written.
+    ConfirmSave,
     /// An explanation.
     Explain,
     /// The help screen.
     Help,
+    /// What is typed to find lines of the help.
+    HelpSearch,
 }
 
 impl KeyScope {
     /// Whether a character types text here, so that no binding can have it as its key.
-    pub(in crate::app) const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette | Self::ConfirmWord)
+    pub(crate) const fn takes_text(self) -> bool {
+        matches!(self, Self::Filter | Self::Palette | Self::ConfirmWord | Self::HelpSearch)
     }
 }
 
@@ -58,8 +64,8 @@ impl PanelAbility {
         match self {
             Self::Sort => "this tab has no columns to sort by",
             Self::Follow => "rows do not change places here",
-            Self::Fold => "nothing is folded here: < and > sort, t folds the connections",
-            Self::Span => "there are no charts here; tab 5 has them",
+            Self::Fold => "nothing is folded here: ‹sort-left› and ‹sort-right› sort, ‹group› folds the connections",
+            Self::Span => "there are no charts here; ‹tab-states› shows the tab that has them",
         }
     }
 }
@@ -158,6 +164,11 @@ impl On {
     /// Whether it acts in `context` once something is picked.
     pub fn acts(&self, context: &KeyContext) -> bool {
         self.scopes.contains(&context.scope) && self.refusal(&KeyContext { is_picked: true, ..*context }).is_none()
+    }
+
+    /// Whether it acts on some tabs, or on some kinds of rows only.
+    pub const fn is_restricted(&self) -> bool {
+        self.ability.is_some() || self.selection.is_some()
     }
 
     /// Whether it may act at all.

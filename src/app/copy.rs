@@ -125,7 +125,7 @@ impl App {
 }
 
 fn line(label: &str, about: String) -> MenuLine {
-    MenuLine { label: label.to_owned(), about }
+    MenuLine { label: label.to_owned(), about, ..MenuLine::default() }
 }
 
 /// The cells of the columns that are shown by default, blank ones left out.

@@ -9,6 +9,15 @@ use crate::model::closing::Close;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 
+/// The config file as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigWrite {
+    /// All of its text.
+    pub text: String,
+    /// What it said when it was read; `None`: it was not there. If it says something else by now, it is not written.
+    pub before: Option<String>,
+}
+
 /// Something to be done outside of the app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -32,6 +41,10 @@ pub enum Effect {
     Pause(bool),
     /// Take a sample now.
     Sample,
+    /// Read the config file; its text comes as a message.
+    ReadConfig,
+    /// Write the config file.
+    WriteConfig(ConfigWrite),
     /// Ring the bell of the terminal.
     Bell,
     /// Put this on the clipboard (OSC 52).

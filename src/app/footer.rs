@@ -4,8 +4,9 @@ use ratatui::layout::Position;
 
 use crate::app::App;
 use crate::app::binding::{Binding, KeyContext};
+use crate::app::filter_edit::FilterEdit;
 use crate::app::keymap;
-use crate::app::mode::{FilterEdit, Mode, Page};
+use crate::app::mode::{Mode, Page};
 use crate::app::selection::SelectionKind;
 use crate::table::cut::cells;
 
@@ -35,6 +36,12 @@ impl App {
         }
     }
 
+    /// The key of `action`, as it is written; `None` where it has none.
+    pub(super) fn key_of(&self, action: &str) -> Option<String> {
+        let binding = keymap::named(action)?;
+        self.config.settings.keymap.keys(binding).first().map(ToString::to_string)
+    }
+
     /// The bindings of the footer: those of them that do something on what is shown.
     pub fn footer(&self) -> Vec<&'static Binding> {
         keymap::footer(&self.key_context())
@@ -47,7 +54,7 @@ impl App {
         let title = (layout.tabs.height == 0).then(|| {
             let (row, title) = (self.tab.row(), self.title());
             let name = if title.len() > NAMED_TITLE_LEN_MAX { "" } else { row.title };
-            format!("{} {name} {title}", row.number())
+            format!("{} {name} {title}", row.key_in(&self.config.settings.keymap))
         });
         let width = |text: &str| u16::try_from(cells(text)).unwrap_or(u16::MAX);
         let free = layout.footer.width / 2 - title.as_deref().map_or(0, width).min(layout.footer.width / 2);

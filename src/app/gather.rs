@@ -36,7 +36,7 @@ impl App {
             [only] => self.ask_to_close_socket(*only),
             _ if members.count > MEMBERS_MAX => {
                 let count = units::count(members.count as u64);
-                let text = format!("this row stands for {count} sockets: Enter shows them, choose one there");
+                let text = format!("this row stands for {count} sockets: ‹open› shows them, choose one there");
                 self.say(NoticeLevel::Bad, text.as_str());
             }
             several => {
@@ -57,7 +57,7 @@ fn owners(members: Members) -> Result<Candidates, String> {
         return Err(nobody_sentence());
     }
     if members.more_processes {
-        return Err("this row stands for very many processes: Enter shows its sockets, choose one there".to_owned());
+        return Err("this row stands for very many processes: ‹open› shows its sockets, choose one there".to_owned());
     }
     let mut owners = members.processes;
     owners.sort_unstable_by_key(|process| process.id.pid);
@@ -74,5 +74,6 @@ fn socket_line(socket: &Socket, names: &Names) -> MenuLine {
     MenuLine {
         label: format!("{}{remote}", local_end(socket, names)),
         about: format!("{}{holder}", socket.state.row().name),
+        ..MenuLine::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The line editor behind the filter: text, cursor, history. It knows nothing of filters.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -67,6 +68,16 @@ impl InputLine {
             self.text.insert(self.cursor, character);
             self.cursor += character.len_utf8();
         }
+    }
+
+    /// Puts `text` in place of `range`, the cursor behind it; answers whether there was room for it.
+    pub fn replace(&mut self, range: Range<usize>, text: &str) -> bool {
+        let has_room = self.text.len() - range.len() + text.len() <= INPUT_LEN_MAX;
+        if has_room {
+            self.cursor = range.start + text.len();
+            self.text.replace_range(range, text);
+        }
+        has_room
     }
 
     /// Applies `edit`; `history` is what `Older` and `Newer` walk.

@@ -1,10 +1,9 @@
 //! The key table: which key does what, where. Handling, help, footer, palette and README follow from it.
 
-use std::ops::Range;
-
 use crate::app::App;
 use crate::app::action::{Edit, Motion};
 use crate::app::binding::{Binding, KeyContext, KeyScope, MAIN, PanelAbility, Run, on};
+use crate::app::columns::ColumnChange;
 use crate::app::effect::Effect;
 use crate::app::keymap::key::{
     BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char, ctrl,
@@ -16,20 +15,37 @@ use crate::app::tabs::TABS;
 pub mod key;
 pub mod remap;
 
-use KeyScope::{Confirm, ConfirmClose, ConfirmKill, ConfirmWord, Detail, Explain, Filter, Help, Menu, Palette, Table};
+use KeyScope::{
+    Columns, Confirm, ConfirmClose, ConfirmKill, ConfirmSave, ConfirmWord, Detail, Explain, Filter, Help, HelpSearch,
+    Menu, Palette, Table,
+};
 use PanelAbility::{Fold, Follow, Sort, Span};
 use Run::{Ask, Back, Change, Confirm as Yes};
 
-const LISTS: &[KeyScope] = &[Table, Detail, Menu, Help, Explain];
-const EVERYWHERE: &[KeyScope] =
-    &[Table, Detail, Filter, Menu, Palette, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Help, Explain];
+const LISTS: &[KeyScope] = &[Table, Detail, Menu, Columns, ConfirmSave, Help, Explain];
+const EVERYWHERE: &[KeyScope] = &[
+    Table,
+    Detail,
+    Filter,
+    Menu,
+    Columns,
+    Palette,
+    Confirm,
+    ConfirmWord,
+    ConfirmKill,
+    ConfirmClose,
+    ConfirmSave,
+    Help,
+    HelpSearch,
+    Explain,
+];
 
 /// What has processes that can be sent a signal.
 const OWNED: &[SelectionKind] = &[SelectionKind::Socket, SelectionKind::Group, SelectionKind::Finding];
-const NO_OWNER: &str = "choose a connection or a process first: 1 or 2 shows them";
+const NO_OWNER: &str = "choose a connection or a process first: ‹tab-connections› or ‹tab-processes› shows them";
 /// What stands for sockets that can be closed.
 const SOCKETS: &[SelectionKind] = &[SelectionKind::Socket, SelectionKind::Group, SelectionKind::LogLine];
-const NO_SOCKET: &str = "choose one socket first: Enter shows those of this row";
+const NO_SOCKET: &str = "choose one socket first: ‹open› shows those of this row";
 
 /// The action of the key that opens the selected row; a click on it does the same.
 pub(in crate::app) const OPEN: &str = "open";
@@ -67,6 +83,7 @@ const OTHERS: &[Binding] = &[
     Binding { action: "sort-left",        keys: &[char('<')],                         name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(-1)),                           footer: 0 },
     Binding { action: "sort-right",       keys: &[char('>')],                         name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(1)),                            footer: 0 },
     Binding { action: "reverse-sort",     keys: &[char('I'), char('r')],              name: "reverse",     help: "reverse the sort",                           on: on(&[Table]).with(Sort),                                        run: Change(App::invert_sort),                                  footer: 0 },
+    Binding { action: "columns",          keys: &[char('C')],                         name: "columns",     help: "choose columns, their order and width",      on: on(&[Table]).with(Sort),                                        run: Change(App::open_column_chooser),                          footer: 0 },
     Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).with(Span),                                        run: Change(App::next_span),                                    footer: 3 },
     Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "fold by cause, process, unit, remote, port", on: on(&[Table]),                                                   run: Change(App::open_folding_menu),                                        footer: 4 },
     Binding { action: "unfold",           keys: &[RIGHT, char('l')],                  name: "unfold",      help: "show the sockets of the selected line",      on: on(&[Table]).with(Fold),                                        run: Change(App::unfold),                                       footer: 6 },
@@ -93,6 +110,14 @@ const OTHERS: &[Binding] = &[
     Binding { action: "erase-word",       keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter of the word",         on: on(&[ConfirmWord]),                                             run: Change(App::erase_word),                                   footer: 0 },
     Binding { action: "confirm-kill",     keys: &[char('K')],                         name: "send KILL",   help: "the second yes, which KILL needs",           on: on(&[ConfirmKill]),                                             run: Yes(App::confirm_kill),                                    footer: 1 },
     Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close it",    help: "close exactly that socket",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                         footer: 1 },
+    // The column chooser
+    Binding { action: "column-show",      keys: &[char(' '), ENTER],                  name: "show/hide",   help: "show the column, or hide it",                on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::ShowOrHide)), footer: 1 },
+    Binding { action: "column-left",      keys: &[char('<'), LEFT],                   name: "left",        help: "put the column further to the left",         on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::Move(-1))),   footer: 2 },
+    Binding { action: "column-right",     keys: &[char('>'), RIGHT],                  name: "right",       help: "put the column further to the right",        on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::Move(1))),    footer: 3 },
+    Binding { action: "column-wider",     keys: &[char('+')],                         name: "wider",       help: "make the column wider",                      on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::Widen(1))),   footer: 4 },
+    Binding { action: "column-narrower",  keys: &[char('-')],                         name: "narrower",    help: "make the column narrower",                   on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::Widen(-1))),  footer: 5 },
+    Binding { action: "column-width",     keys: &[char('a')],                         name: "auto width",  help: "let the content decide the width",           on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::FindWidth)),  footer: 6 },
+    Binding { action: "column-reset",     keys: &[char('r')],                         name: "reset",       help: "the columns that the table has by itself",   on: on(&[Columns]),                                                 run: Change(App::reset_columns),                                       footer: 7 },
     // The list of actions
     Binding { action: "palette-run",      keys: &[ENTER],                             name: "run",         help: "run the selected action",                    on: on(&[Palette]),                                                 run: Ask(App::choose),                                          footer: 1 },
     Binding { action: "palette-down",     keys: &[DOWN, ctrl('n')],                   name: "down",        help: "down one action",                            on: on(&[Palette]),                                                 run: Change(|app| app.go(Motion::Down)),                        footer: 0 },
@@ -100,6 +125,9 @@ const OTHERS: &[Binding] = &[
     Binding { action: "palette-erase",    keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter typed",               on: on(&[Palette]),                                                 run: Change(App::erase_palette),                                footer: 0 },
     // The filter line
     Binding { action: "apply-filter",     keys: &[ENTER],                             name: "apply",       help: "keep the filter",                            on: on(&[Filter]),                                                  run: Change(App::accept_filter),                                footer: 1 },
+    Binding { action: "complete",         keys: &[TAB],                               name: "complete",    help: "the next key or value that fits here",       on: on(&[Filter]),                                                  run: Change(|app| app.complete_filter(1)),                      footer: 2 },
+    Binding { action: "complete-back",    keys: &[BACK_TAB],                          name: "back",        help: "the key or value before it",                 on: on(&[Filter]),                                                  run: Change(|app| app.complete_filter(-1)),                     footer: 0 },
+    Binding { action: "save-filter",      keys: &[ctrl('s')],                         name: "save as",     help: "save the filter under a name, for @name",    on: on(&[Table, Filter]),                                           run: Change(App::ask_for_filter_name),                          footer: 0 },
     Binding { action: "edit-left",        keys: &[LEFT, ctrl('b')],                   name: "left",        help: "cursor to the left",                         on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Left)),          footer: 0 },
     Binding { action: "edit-right",       keys: &[RIGHT, ctrl('f')],                  name: "right",       help: "cursor to the right",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Right)),         footer: 0 },
     Binding { action: "edit-start",       keys: &[HOME, ctrl('a')],                   name: "start",       help: "cursor to the start",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Start)),         footer: 0 },
@@ -112,10 +140,15 @@ const OTHERS: &[Binding] = &[
     Binding { action: "edit-newer",       keys: &[DOWN, ctrl('n')],                   name: "newer",       help: "the filter after this one",                  on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Newer)),         footer: 0 },
     // The program
     Binding { action: "help",             keys: &[char('?'), function(1)],            name: "help",        help: "these keys; again to go back",               on: on(&[Table, Detail, Help]),                                     run: Change(App::toggle_help),                                  footer: 1 },
-    Binding { action: PALETTE,            keys: &[char(':')],                         name: "actions",     help: "all actions that work here; type to filter", on: on(MAIN),                                                       run: Change(App::open_palette),                                 footer: 12 },
+    Binding { action: "help-search",      keys: &[char('/')],                         name: "find",        help: "find lines of the help",                     on: on(&[Help]),                                                    run: Change(App::search_help),                                  footer: 2 },
+    Binding { action: "help-search-keep", keys: &[ENTER],                             name: "keep",        help: "keep to the lines that have it",             on: on(&[HelpSearch]),                                              run: Change(App::keep_help_search),                             footer: 1 },
+    Binding { action: "help-search-erase", keys: &[BACKSPACE, ctrl('h')],             name: "delete",      help: "delete the last letter",                     on: on(&[HelpSearch]),                                              run: Change(App::erase_help_search),                            footer: 0 },
+    Binding { action: PALETTE,            keys: &[char(':')],                         name: "actions",     help: "everything that can be done; type to find", on: on(MAIN),                                                       run: Change(App::open_palette),                                 footer: 12 },
+    Binding { action: "save-config",      keys: &[char('W')],                         name: "save",        help: "save what was changed on the screen",        on: on(&[Table]).changing_machine(),                                run: Ask(App::save_config),                                     footer: 0 },
+    Binding { action: "confirm-save",     keys: &[char('y')],                         name: "save it",     help: "write the file as it is shown",              on: on(&[ConfirmSave]),                                             run: Yes(App::confirm_save),                                    footer: 1 },
     Binding { action: "redraw",           keys: &[ctrl('l')],                         name: "redraw",      help: "draw everything again",                      on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Redraw]),                             footer: 0 },
     Binding { action: "suspend",          keys: &[ctrl('z')],                         name: "suspend",     help: "stop conntop; fg brings it back",            on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Suspend]),                            footer: 0 },
-    Binding { action: "no",               keys: &[char('q'), char('n')],              name: "close",       help: "no; close this and change nothing",          on: on(&[Menu, Help, Explain, Confirm, ConfirmKill, ConfirmClose]), run: Back(App::back),                                           footer: 0 },
+    Binding { action: "no",               keys: &[char('q'), char('n')],              name: "close",       help: "no; close this and change nothing",          on: on(&[Menu, Columns, Help, Explain, Confirm, ConfirmKill, ConfirmClose, ConfirmSave]), run: Back(App::back),                                           footer: 0 },
     Binding { action: "leave-details",             keys: &[char('q'), function(10)],           name: "back",        help: "leave the details",      on: on(&[Detail]),                                                    run: Change(App::back),                                            footer: 0 },
     Binding { action: QUIT,               keys: &[char('q'), function(10)],           name: "quit",        help: "back to the groups; else leave conntop",      on: on(&[Table]),                                                    run: Ask(App::quit),                                            footer: 8 },
     Binding { action: QUIT_ANYWHERE,      keys: &[ctrl('c')],                         name: "quit",        help: "leave conntop, from anywhere",               on: on(EVERYWHERE),                                                 run: Ask(|_| vec![Effect::Quit]),                               footer: 0 },
@@ -144,16 +177,20 @@ pub fn footer(context: &KeyContext) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, KeyScope); 9] = [
+pub const SECTIONS: [(&str, KeyScope); 13] = [
     ("Tables and the log", Table),
     ("The details", Detail),
     ("Menus", Menu),
+    ("The column chooser", Columns),
     ("The list of actions", Palette),
     ("Before a signal is sent", Confirm),
     ("Where a word is asked for", ConfirmWord),
     ("Before KILL is sent", ConfirmKill),
     ("Before a socket is closed", ConfirmClose),
+    ("Before the settings are saved", ConfirmSave),
     ("The filter line", Filter),
+    ("The help", Help),
+    ("Finding lines of the help", HelpSearch),
 ];
 
 /// The bindings under the heading of `SECTIONS[section]`.
@@ -164,31 +201,28 @@ pub fn section(section: usize) -> impl Iterator<Item = &'static Binding> {
     })
 }
 
-/// From this width on the help has two columns.
-const HELP_COLUMNS_WIDTH_MIN: u16 = 116;
-
-/// The sections of each column of the help on a screen of `width`.
-pub fn help_columns(width: u16) -> impl Iterator<Item = Range<usize>> {
-    let split = if width < HELP_COLUMNS_WIDTH_MIN { SECTIONS.len() } else { 1 };
-    [0..split, split..SECTIONS.len()].into_iter().filter(|sections| !sections.is_empty())
-}
-
-/// How many lines the longest column of the help has: every binding that may act, and a heading and a blank line for each
-/// section.
-pub fn help_len(width: u16, is_read_only: bool) -> usize {
-    let shown = |index| section(index).filter(|binding| binding.on.is_allowed(is_read_only)).count();
-    let lines = |columns: Range<usize>| columns.map(|index| shown(index) + 2).sum();
-    help_columns(width).map(lines).max().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::keymap::key::KeyStroke;
     use crate::app::keymap::remap::Keymap;
 
-    const SCOPES: [KeyScope; 11] =
-        [Table, Detail, Filter, Menu, Palette, Confirm, ConfirmWord, ConfirmKill, ConfirmClose, Explain, Help];
+    const SCOPES: [KeyScope; 14] = [
+        Table,
+        Detail,
+        Filter,
+        Menu,
+        Columns,
+        Palette,
+        Confirm,
+        ConfirmWord,
+        ConfirmKill,
+        ConfirmClose,
+        ConfirmSave,
+        Explain,
+        Help,
+        HelpSearch,
+    ];
 
     fn action(scope: KeyScope, key: KeyStroke) -> Option<&'static str> {
         Keymap::default().binding(scope, key).map(|row| row.action)

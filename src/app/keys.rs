@@ -6,13 +6,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::App;
 use crate::app::action::Motion;
-use crate::app::binding::{Binding, KeyScope};
+use crate::app::binding::{Binding, KeyContext, KeyScope};
 use crate::app::detail;
 use crate::app::detail::page::DetailPage;
 use crate::app::effect::Effect;
 use crate::app::explain;
+use crate::app::help::{self, HelpLine, HelpPage};
+use crate::app::keymap::QUIT;
 use crate::app::keymap::key::KeyStroke;
-use crate::app::keymap::{self, QUIT};
 use crate::app::menu::{FOLDINGS, MenuChoice};
 use crate::app::mode::{Confirm, ConfirmClose, Mode, Page, ReturnPoint};
 use crate::app::msg::EarlyKey;
@@ -31,7 +32,7 @@ const IDLE_KEYS_MAX: usize = 32;
 const LOST_HISTORY_MIN: Duration = Duration::from_secs(10 * 60);
 
 /// What is said where each socket has a line of its own.
-const NOT_FOLDED: &str = "each socket has a line of its own here; t folds them";
+const NOT_FOLDED: &str = "each socket has a line of its own here; ‹group› folds them";
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
@@ -70,6 +71,12 @@ impl App {
             KeyCode::Char(character) if scope == KeyScope::Palette && key.typed().is_some() => {
                 self.type_into_palette(character.encode_utf8(&mut [0; 4]));
             }
+            KeyCode::Char(character) if scope == KeyScope::HelpSearch && key.typed().is_some() => {
+                if let Mode::Help(page) = &mut self.mode {
+                    page.type_text(character.encode_utf8(&mut [0; 4]));
+                    self.dirty = true;
+                }
+            }
             KeyCode::Char(character) if scope == KeyScope::ConfirmWord && early != Some(EarlyKey::QuestionUnread) => {
                 self.type_word(character);
             }
@@ -83,7 +90,7 @@ impl App {
     fn say_that_it_does_nothing(&mut self, key: KeyStroke) {
         if self.key_history.idle.len() < IDLE_KEYS_MAX && !self.key_history.idle.contains(&key) {
             self.key_history.idle.push(key);
-            self.say(NoticeLevel::Plain, format!("{key} does nothing here; ? shows the keys").as_str());
+            self.say(NoticeLevel::Plain, format!("{key} does nothing here; ‹help› shows the keys").as_str());
         }
     }
 
@@ -116,9 +123,37 @@ impl App {
 
     pub(super) fn toggle_help(&mut self) {
         self.mode = match self.mode {
-            Mode::Help { .. } => Mode::Normal,
-            _ => Mode::Help { scroll: Scroll::default() },
+            Mode::Help(_) => Mode::Normal,
+            _ => Mode::Help(HelpPage::default()),
         };
+    }
+
+    /// The lines of the help `page`.
+    pub fn help_lines(&self, page: &HelpPage) -> Vec<HelpLine> {
+        let scope = Mode::Normal.scope(&self.page);
+        let context = KeyContext { scope, is_picked: true, ..self.key_context() };
+        let title = match self.page {
+            Page::Tab => self.tab.row().title,
+            Page::Detail(_) => "Details",
+        };
+        let settings = &self.config.settings;
+        help::lines(title, &context, &settings.keymap, &settings.filters, &page.search)
+    }
+
+    pub(super) fn search_help(&mut self) {
+        self.mode = Mode::Help(HelpPage { is_typing: true, ..HelpPage::default() });
+    }
+
+    pub(super) fn keep_help_search(&mut self) {
+        if let Mode::Help(page) = &mut self.mode {
+            page.is_typing = false;
+        }
+    }
+
+    pub(super) fn erase_help_search(&mut self) {
+        if let Mode::Help(page) = &mut self.mode {
+            page.erase();
+        }
     }
 
     pub(super) fn toggle_explanation(&mut self) {
@@ -129,7 +164,7 @@ impl App {
                 None => {
                     self.say(
                         NoticeLevel::Plain,
-                        "there is nothing to explain here; e explains a connection, a listener, a state or a finding",
+                        "there is nothing to explain here; ‹explain› explains a connection, a listener, a state or a finding",
                     );
                 }
             },
@@ -138,7 +173,11 @@ impl App {
 
     pub(super) fn back(&mut self) {
         match (std::mem::take(&mut self.mode), &self.page) {
-            (Mode::Filter(edit), _) => self.cancel_filter(&edit.before),
+            (Mode::Filter(edit), _) => self.cancel_filter(&edit),
+            // What was typed to find lines goes first.
+            (Mode::Help(page), _) if page.is_typing || !page.search.is_empty() => {
+                self.mode = Mode::Help(HelpPage::default())
+            }
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
             (Mode::Normal, Page::Tab) => self.clear_filter(),
             // Menus, dialogs and the help are closed by taking the mode.
@@ -158,7 +197,7 @@ impl App {
             return vec![Effect::Quit];
         }
         let text = format!(
-            "q again ends conntop and loses the history of {}; conntop record keeps one",
+            "‹quit› again ends conntop and loses the history of {}; conntop record keeps one",
             units::lasted(observed)
         );
         self.say(NoticeLevel::Plain, text.as_str())
@@ -219,10 +258,12 @@ impl App {
         // Title line and footer are not the page's.
         let over_screen = usize::from(height).saturating_sub(2);
         match (&self.mode, &self.page) {
-            (Mode::Help { .. }, _) => {
-                let len = keymap::help_len(width, self.config.settings.read_only);
+            (Mode::Help(page), _) => {
+                let lines = self.help_lines(page);
+                let len = help::columns(&lines, width).iter().map(|column| column.len()).max().unwrap_or(0);
                 Some(ScrollExtent { len, height: over_screen })
             }
+            (Mode::SaveConfig(save), _) => Some(self.save_config_extent(save)),
             (Mode::Explain { explained, .. }, _) => {
                 Some(ScrollExtent { len: explain::len(explained, width), height: over_screen })
             }
@@ -234,7 +275,7 @@ impl App {
     /// Which part of the page that is read by scrolling is on the screen; `None` where a panel has the keys.
     pub(super) fn scroll(&self) -> Option<Scroll> {
         match (&self.mode, &self.page) {
-            (Mode::Help { scroll } | Mode::Explain { scroll, .. }, _) => Some(*scroll),
+            (Mode::Help(HelpPage { scroll, .. }) | Mode::Explain { scroll, .. }, _) => Some(*scroll),
             (_, Page::Detail(detail)) => Some(detail.scroll),
             (_, Page::Tab) => None,
         }
@@ -242,7 +283,8 @@ impl App {
 
     pub(super) fn scroll_mut(&mut self) -> Option<&mut Scroll> {
         match (&mut self.mode, &mut self.page) {
-            (Mode::Help { scroll } | Mode::Explain { scroll, .. }, _) => Some(scroll),
+            (Mode::Help(HelpPage { scroll, .. }) | Mode::Explain { scroll, .. }, _) => Some(scroll),
+            (Mode::SaveConfig(save), _) => Some(&mut save.scroll),
             (_, Page::Detail(detail)) => Some(&mut detail.scroll),
             (_, Page::Tab) => None,
         }

@@ -57,7 +57,10 @@ impl App {
     /// Asks whether to send the KILL that is offered.
     pub(super) fn escalate(&mut self) {
         let Some(kill) = self.offer.clone() else {
-            self.say(NoticeLevel::Plain, "nothing to escalate: ! offers KILL after a signal that did nothing for 5 s");
+            self.say(
+                NoticeLevel::Plain,
+                "nothing to escalate: ‹escalate› offers KILL after a signal that did nothing for 5 s",
+            );
             return;
         };
         match self.process(&kill) {
@@ -214,7 +217,7 @@ impl App {
     /// The processes that a finding is about.
     fn candidates_of_shares(&self, finding: &Finding) -> Result<Candidates, String> {
         if finding.process_shares.is_empty() {
-            return Err("this finding is about no process that is known: e says what to do".to_owned());
+            return Err("this finding is about no process that is known: ‹explain› says what to do".to_owned());
         }
         let all = finding.process_shares.iter().map(|sharer| &sharer.process);
         let owners: Vec<_> = all.filter(|one| self.store.rows().process(one.id).is_some()).cloned().collect();
@@ -340,7 +343,7 @@ fn report_text(report: &KillReport) -> (NoticeLevel, String) {
         ),
         KillOutcome::StillRunning { after } => (
             NoticeLevel::Bad,
-            format!("{who} is still running {} after {signal}; ! offers KILL", units::lasted(*after)),
+            format!("{who} is still running {} after {signal}; ‹escalate› offers KILL", units::lasted(*after)),
         ),
         KillOutcome::AlreadyGone => (NoticeLevel::Plain, format!("{who} had ended already; nothing was done")),
         KillOutcome::PidReused => {

@@ -24,6 +24,9 @@ const GRAPHS_HEIGHT_MAX: u16 = 26;
 /// The least height of the graphs of the flow: a title and a line for each.
 const FLOW_HEIGHT_MIN: u16 = 5;
 
+/// From this height on there is a line below the filter line.
+const NOTE_HEIGHT_MIN: u16 = 13;
+
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreenView {
@@ -109,7 +112,12 @@ impl Layout {
         let mut top = Stack { width, at: 0 };
         let header = top.take(u16::from(roomy));
         let headline = top.take(headline_height(height, content.culprits));
-        let filter_height = u16::from(filter_open);
+        // The line itself, and where there is room one below it that says what is wrong in it.
+        let filter_height = match filter_open {
+            false => 0,
+            true if height < NOTE_HEIGHT_MIN => 1,
+            true => 2,
+        };
         let log_height = log_height(size, parts);
         let below =
             [u16::from(roomy || view == ScreenView::Detail), u16::from(parts.summary), u16::from(parts.columns)];

@@ -29,10 +29,10 @@ impl App {
                 );
             }
             Lookups::Off if self.config.settings.private_names => {
-                (Lookups::On, "asking name servers for all addresses on the screen, private ones too; n stops")
+                (Lookups::On, "asking name servers for all addresses on the screen, private ones too; ‹names› stops")
             }
             Lookups::Off => {
-                (Lookups::On, "asking name servers for public addresses only (--dns-private: all); n stops")
+                (Lookups::On, "asking name servers for public addresses only (--dns-private: all); ‹names› stops")
             }
             Lookups::On => (Lookups::Off, "names are off: name servers are not asked any more"),
         };

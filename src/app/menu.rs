@@ -28,6 +28,8 @@ pub struct Menu {
 pub enum MenuChoice {
     /// The column to sort by; a line is the index of a column.
     Column,
+    /// The columns of the table on the screen: which are shown, in which order, how wide.
+    Columns,
     /// What the lines of the tab Connections have in common; a line is the index of a row of [`FOLDINGS`].
     Folding,
     /// One of the owners of what is selected, to be sent a signal.
@@ -50,7 +52,7 @@ pub enum MenuChoice {
     Text(Vec<MenuLine>),
     /// The theme of the screen; a line is its place in the list.
     Theme,
-    /// The actions that work on what is selected: the palette.
+    /// Everything that can be done: the palette.
     Action {
         /// What is typed to find one.
         typed: String,
@@ -94,4 +96,6 @@ pub struct MenuLine {
     pub label: String,
     /// What is to be known of it.
     pub about: String,
+    /// Whether it cannot be chosen now; what is to be known says why.
+    pub is_refused: bool,
 }

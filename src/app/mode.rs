@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::app::binding::KeyScope;
+use crate::app::config_diff::SaveConfig;
 use crate::app::detail::page::DetailPage;
 use crate::app::dialog::part::DialogPart;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
-use crate::app::input::InputLine;
+use crate::app::filter_edit::FilterEdit;
+use crate::app::help::HelpPage;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
 use crate::app::tabs::Tab;
 use crate::model::action::{Caution, Kill, Signal};
 use crate::model::process::Process;
-use crate::table::filter::FilterError;
 
 /// What the main part of the screen is.
 #[derive(Debug, Default)]
@@ -48,6 +49,8 @@ pub enum Mode {
     Confirm(Confirm),
     /// A socket is about to be closed.
     ConfirmClose(ConfirmClose),
+    /// The config file is about to be written.
+    SaveConfig(SaveConfig),
     /// An explanation.
     Explain {
         /// What is explained.
@@ -55,11 +58,8 @@ pub enum Mode {
         /// Which part of it is on the screen.
         scroll: Scroll,
     },
-    /// The keys.
-    Help {
-        /// Which part of it is on the screen.
-        scroll: Scroll,
-    },
+    /// The help.
+    Help(HelpPage),
 }
 
 impl Mode {
@@ -70,6 +70,7 @@ impl Mode {
             (Self::Normal, Page::Detail(_)) => KeyScope::Detail,
             (Self::Filter(_), _) => KeyScope::Filter,
             (Self::Menu(Menu { choice: MenuChoice::Action { .. }, .. }), _) => KeyScope::Palette,
+            (Self::Menu(Menu { choice: MenuChoice::Columns, .. }), _) => KeyScope::Columns,
             (Self::Menu(_), _) => KeyScope::Menu,
             (
                 Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
@@ -79,8 +80,10 @@ impl Mode {
             (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => KeyScope::Confirm,
             (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => KeyScope::ConfirmKill,
             (Self::ConfirmClose(_), _) => KeyScope::ConfirmClose,
+            (Self::SaveConfig(_), _) => KeyScope::ConfirmSave,
             (Self::Explain { .. }, _) => KeyScope::Explain,
-            (Self::Help { .. }, _) => KeyScope::Help,
+            (Self::Help(HelpPage { is_typing: true, .. }), _) => KeyScope::HelpSearch,
+            (Self::Help(_), _) => KeyScope::Help,
         }
     }
 
@@ -90,6 +93,7 @@ impl Mode {
             Self::Menu(menu) => match menu.choice {
                 MenuChoice::Owner { .. } | MenuChoice::Socket(_) | MenuChoice::Signal { .. } => true,
                 MenuChoice::Column
+                | MenuChoice::Columns
                 | MenuChoice::Folding
                 | MenuChoice::Text(_)
                 | MenuChoice::Theme
@@ -99,9 +103,9 @@ impl Mode {
         }
     }
 
-    /// Whether a key would act on the machine now.
+    /// Whether a key would act on the machine now, or write a file.
     pub const fn is_dialog(&self) -> bool {
-        matches!(self, Self::Confirm(_) | Self::ConfirmClose(_))
+        matches!(self, Self::Confirm(_) | Self::ConfirmClose(_) | Self::SaveConfig(_))
     }
 
     /// The word that has to be typed first, where one has.
@@ -113,17 +117,6 @@ impl Mode {
             _ => None,
         }
     }
-}
-
-/// The filter while it is typed.
-#[derive(Debug)]
-pub struct FilterEdit {
-    /// The line.
-    pub line: InputLine,
-    /// The filter as it was, for Esc.
-    pub before: String,
-    /// What is wrong with the line as it stands; the last good one is in force meanwhile.
-    pub error: Option<FilterError>,
 }
 
 /// The last question before a signal is sent.

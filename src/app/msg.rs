@@ -54,6 +54,10 @@ pub enum Msg {
     HostNames(Vec<Named>),
     /// The notice of this number has been on the screen for as long as it takes to read it.
     NoticeRead(u64),
+    /// The config file was read: its text, `None` where there is no file, or why that failed.
+    ConfigRead(Result<Option<String>, DisplayText>),
+    /// The config file was written, or why not.
+    ConfigWritten(Result<(), DisplayText>),
     /// Something worth a line to the user (a terminal that cannot copy, a thread that ended).
     Notice(DisplayText),
 }

@@ -27,11 +27,11 @@ impl App {
         }
         self.config.settings.all_namespaces = !self.config.settings.all_namespaces;
         let text = if self.config.settings.all_namespaces {
-            "all network namespaces that you may enter; N goes back to one"
+            "all network namespaces that you may enter; ‹namespaces› goes back to one"
         } else {
-            "only the network namespace that conntop runs in; N shows all"
+            "only the network namespace that conntop runs in; ‹namespaces› shows all"
         };
-        self.notices.push(NoticeLevel::Plain, text);
+        self.say(NoticeLevel::Plain, text);
         // After the request for what is needed, so that the sample has it.
         let collect = self.collect();
         collect.into_iter().chain([Effect::Sample]).collect()

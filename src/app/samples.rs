@@ -19,7 +19,7 @@ impl App {
     /// Goes on merging what waits for the user.
     pub(super) fn merge_pending(&mut self, steps: &mut usize) {
         if self.pending.merge(&self.store, steps) {
-            self.notices.push(NoticeLevel::Plain, "sampling paused: too much has changed while frozen; z resumes");
+            self.say(NoticeLevel::Plain, "sampling paused: too much has changed while frozen; ‹freeze› resumes");
             self.pause = true;
         }
     }

@@ -17,7 +17,7 @@ use crate::store::row::SocketRow;
 use crate::table::cut::cells;
 
 /// What is said instead of acting on a row that nobody picked.
-const NOT_PICKED: &str = "no row is picked: pick one first, with j, k, the arrows or a click";
+const NOT_PICKED: &str = "no row is picked: pick one first, with ‹down›, ‹up› or a click";
 
 impl App {
     /// Where the parts of the screen are; `None` on a screen that is too small.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::app::keymap::remap::Keymap;
+use crate::app::screen_setup::ScreenSetup;
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
+use crate::table::filter::saved::SavedFilters;
 
 /// What the user sets and both the screen and the commands use.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,10 @@ pub struct SharedSettings {
     pub low_bandwidth: bool,
     /// The keys of the screen.
     pub keymap: Keymap,
+    /// Filters with a name. The screen adds some.
+    pub filters: SavedFilters,
+    /// How the screen starts.
+    pub screen: ScreenSetup,
     /// The numbers that the rules compare with.
     pub thresholds: Thresholds,
     /// The findings that are counted but not shown.
@@ -44,6 +50,8 @@ impl Default for SharedSettings {
             bell: false,
             low_bandwidth: false,
             keymap: Keymap::default(),
+            filters: SavedFilters::default(),
+            screen: ScreenSetup::default(),
             thresholds: Thresholds::default(),
             ignore: Vec::new(),
         }

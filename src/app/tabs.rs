@@ -3,6 +3,7 @@
 use crate::app::Config;
 use crate::app::binding::{Binding, KeyContext, KeyScope, MAIN, PanelAbility, Run, on};
 use crate::app::keymap::key::char;
+use crate::app::keymap::remap::Keymap;
 use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::FindingsPanel;
 use crate::app::panels::folded::marks;
@@ -12,6 +13,7 @@ use crate::app::panels::network::NetworkPanel;
 use crate::app::panels::states::StatesPanel;
 use crate::app::panels::table::SortedTable;
 use crate::app::panels::{Panel, PanelContext, PanelParts, findings, log, network, states};
+use crate::app::screen_setup::ScreenSetup;
 use crate::app::selection::SelectionKind;
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping};
@@ -175,6 +177,11 @@ impl TabRow {
         }
     }
 
+    /// The character by which `keymap` shows it; a blank where no character does.
+    pub fn key_in(&self, keymap: &Keymap) -> char {
+        keymap.keys(&self.binding).iter().find_map(|key| key.typed()).unwrap_or(' ')
+    }
+
     /// What decides on this tab whether a binding acts, `scope` having the keyboard; a row is picked.
     pub(in crate::app) const fn key_context(&self, scope: KeyScope, is_read_only: bool) -> KeyContext {
         KeyContext { scope, abilities: self.abilities, selects: self.selects, is_picked: true, is_read_only }
@@ -261,6 +268,28 @@ impl Panels {
                 change(table);
             }
         }
+    }
+
+    /// Looks at every table.
+    pub(in crate::app) fn each_table(&self, mut look: impl FnMut(&dyn SortedTable)) {
+        look(&self.connections.folded);
+        look(&self.connections);
+        let others = TABS.iter().filter(|row| row.tab != Tab::Connections);
+        others.filter_map(|row| self.of(row.tab).table()).for_each(look);
+    }
+
+    /// Starts as the configuration says.
+    pub(in crate::app) fn set_up(&mut self, setup: &ScreenSetup) {
+        self.connections.fold_by(setup.group.0);
+        self.states.span = setup.span.0;
+        self.change_tables(|table| {
+            if let Some(columns) = setup.columns.0.get(table.name()) {
+                table.columns_mut().choose(Some(columns.clone()));
+            }
+            if let Some(sort) = setup.sort.0.get(table.name()) {
+                table.start_sort(*sort);
+            }
+        });
     }
 
     /// Whether [`advance`](Self::advance) has work to do.

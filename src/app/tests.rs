@@ -361,6 +361,58 @@ fn a_filter_that_cannot_be_understood_stays_open_with_its_error() {
 }
 
 #[test]
+fn the_table_is_never_empty_because_of_a_word_that_is_typed_by_half() {
+    let mut app = app_on(vec![
+        tcp(1).held_by(&[nginx()]),
+        tcp(2).state(TcpState::CloseWait).held_by(&[process(900, "other")]),
+        listener(3, 443).held_by(&[nginx()]),
+    ]);
+    press(&mut app, "/");
+    for key in "(state:close-wait or rport:40000) process:other !pid:77 age<1000d".chars() {
+        press(&mut app, &key.to_string());
+        assert!(!app.panels.connections.view.order().is_empty(), "{:?}", app.mode);
+    }
+    assert_eq!(app.panels.connections.view.order().len(), 1);
+    let mut app = three();
+    press(&mut app, "/nginx lport:7");
+    let Mode::Filter(edit) = &app.mode else { panic!("{:?}", app.mode) };
+    assert_eq!(edit.left_out, Some(filter_edit::WordLeftOut::NothingPasses));
+    assert_eq!((app.panels.connections.view.filter().text(), app.panels.connections.view.order().len()), ("nginx", 3));
+    enter(&mut app);
+    assert_eq!(app.panels.connections.view.filter().text(), "nginx lport:7", "Enter finishes it");
+    assert!(app.panels.connections.view.order().is_empty());
+}
+
+#[test]
+fn a_filter_is_saved_under_a_name_and_found_again_by_it() {
+    let mut app = three();
+    let save = |app: &mut App| app.turn(Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+    save(&mut app);
+    assert_eq!(notice(&app), "there is no filter to save; write one first");
+    press(&mut app, "/proto:tcp nosuch:1");
+    save(&mut app);
+    assert!(matches!(&app.mode, Mode::Filter(edit) if edit.error.is_some() && edit.is_filter()), "{:?}", app.mode);
+    (0.." nosuch:1".len()).for_each(|_| drop(code(&mut app, KeyCode::Backspace)));
+    save(&mut app);
+    press(&mut app, "tcp only");
+    enter(&mut app);
+    assert!(notice(&app).starts_with("a name has 1 to 32 letters"), "{}", notice(&app));
+    save(&mut app);
+    press(&mut app, "tcp-only");
+    enter(&mut app);
+    assert!(notice(&app).starts_with("@tcp-only is this filter from now on"), "{}", notice(&app));
+    code(&mut app, KeyCode::Esc);
+    code(&mut app, KeyCode::Esc);
+    assert!(app.panels.connections.view.filter().is_empty());
+    press(&mut app, "/@t");
+    code(&mut app, KeyCode::Tab);
+    let Mode::Filter(edit) = &app.mode else { panic!("{:?}", app.mode) };
+    assert_eq!(edit.line.text(), "@tcp-only");
+    enter(&mut app);
+    assert_eq!(app.panels.connections.view.filter().text(), "proto:tcp");
+}
+
+#[test]
 fn an_accepted_filter_is_found_again_in_the_history() {
     let mut app = three();
     press(&mut app, "/proto:tcp");
@@ -588,6 +640,7 @@ mod log;
 mod lookups;
 mod palette;
 mod safety;
+mod saving;
 mod themes;
 
 #[test]

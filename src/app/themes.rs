@@ -41,6 +41,11 @@ impl App {
         list.themes.get(self.theme).filter(|_| self.theme != list.first)
     }
 
+    /// The place of the chosen theme.
+    pub(in crate::app) const fn chosen_theme(&self) -> usize {
+        self.theme
+    }
+
     /// Opens the menu of the themes.
     pub(in crate::app) fn open_theme_menu(&mut self) {
         self.open_menu(MenuChoice::Theme, self.theme);
@@ -56,7 +61,7 @@ impl App {
     pub(in crate::app) fn theme_lines(&self) -> Vec<MenuLine> {
         let line = |(place, theme): (usize, &ThemeName)| {
             let mark = if place == self.theme { '✓' } else { ' ' };
-            MenuLine { label: format!("{mark} {}", theme.name), about: theme.about.to_string() }
+            MenuLine { label: format!("{mark} {}", theme.name), about: theme.about.to_string(), ..MenuLine::default() }
         };
         self.config.themes.themes.iter().enumerate().map(line).collect()
     }

@@ -61,6 +61,11 @@ fn read_default(path: &Path) -> (SettingOptions, Option<String>) {
     (SettingOptions::default(), Some(remark))
 }
 
+/// Where the config file is that the user `named`, or else the default one; `None` where there can be none.
+pub(super) fn path(named: Option<&Path>) -> Option<PathBuf> {
+    named.map_or_else(default_path, |path| (path != Path::new(NOTHING)).then(|| path.to_owned()))
+}
+
 fn default_path() -> Option<PathBuf> {
     folder().map(|folder| folder.join("config.toml"))
 }
@@ -174,6 +179,57 @@ mod tests {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(sentence) && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn what_the_screen_saves_gives_the_same_screen_at_the_next_start() {
+        use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+        use crate::app::mode::Mode;
+        use crate::app::msg::Msg;
+        use crate::app::{App, Config};
+        use crate::model::testing::source_info;
+
+        let start = |settings: Settings| {
+            let config_path = Some("config.toml".into());
+            App::new(Config { settings: settings.shared, config_path, ..Config::new(source_info(), (200, 50)) })
+        };
+        let mine = "# mine\n[filters]\nold = 'pid:1'\n\n[keys]\nkill = ['D']\n";
+        let mut app = start(settings_of(mine).expect("valid"));
+        let mut press = |code| app.turn(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        // Another fold, order and columns, a process table sorted and chosen, a span, a filter with a name.
+        for key in "tjjjj\nIC ++q2C>q>t\nt\n5w+/state:close-wait ".chars() {
+            press(if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) });
+        }
+        app.turn(Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+        for key in "leaks\nW".chars() {
+            app.turn(Msg::Key(KeyEvent::new(
+                if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) },
+                KeyModifiers::NONE,
+            )));
+        }
+        app.turn(Msg::ConfigRead(Ok(Some(mine.to_owned()))));
+        let Mode::SaveConfig(save) = &app.mode else { panic!("{:?} {:?}", app.mode, app.notices) };
+        let text = save.write.text.clone();
+        assert!(text.starts_with("# mine\n") && text.contains("leaks = \"state:close-wait\""), "{text}");
+        let again = start(settings_of(&text).expect(&text));
+        let look = |app: &App| {
+            let panels = &app.panels;
+            let shown = (panels.connections.columns.shown(200), panels.connections.folded.columns.shown(200));
+            let sorted =
+                (panels.connections.view.sort(), panels.connections.folded.view.sort(), panels.processes.view.sort());
+            let settings = (app.config.settings.interval, app.config.settings.filters.clone());
+            (
+                shown,
+                sorted,
+                panels.processes.columns.shown(200),
+                panels.connections.folding(),
+                panels.states.span,
+                settings,
+            )
+        };
+        assert_eq!(look(&again), look(&app), "{text}");
+        assert_ne!(look(&again), look(&start(settings_of(mine).expect("valid"))), "something was changed");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl GlobalOptions {
             return Ok(settings);
         }
         let (file, remark) = config::read(self.config.as_deref())?;
-        let settings = Settings::merged(&self.options, file, remark);
+        let path = config::path(self.config.as_deref());
+        let settings = Settings { config_path: path, ..Settings::merged(&self.options, file, remark) };
         output::set_only_ascii(settings.ascii);
         Ok(self.settings.get_or_init(|| settings))
     }

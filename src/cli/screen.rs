@@ -1,6 +1,7 @@
 //! The screen, and what stands for it where there is none.
 
 use std::process::ExitCode;
+use std::{fs, io};
 
 use crate::cli::commands::list;
 use crate::cli::options::FilterArguments;
@@ -38,10 +39,18 @@ pub(in crate::cli) fn show(
         filter: text,
         settings: settings.shared.clone(),
         mouse: settings.mouse.unwrap_or_else(|| !terminal::is_gnu_screen()),
+        config_path: settings.config_path.clone(),
         themes,
-        remarks: settings.remark.iter().cloned().chain(wrong).collect(),
+        remarks: settings.remark.iter().cloned().chain(wrong).chain(first_start(settings)).collect(),
     };
     Ok(runtime::run_screen(source, &options)?)
+}
+
+/// A hint for who has no config file, and so may never have seen the screen: on it until the first key.
+fn first_start(settings: &Settings) -> Option<String> {
+    let path = settings.config_path.as_ref()?;
+    let is_first = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    is_first.then(|| "new here? ‹help› shows the keys, ‹palette› finds all that can be done".to_owned())
 }
 
 /// How the screen can be drawn, and what is wrong with themes of the user that are left out.

@@ -1,12 +1,14 @@
 //! The settings of every command: one struct says which there are, on the command line and in the config file alike, and
 //! one place merges them. The command line counts more than the config file, which counts more than the defaults.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer};
 
 use crate::app::keymap::remap::Keymap;
+use crate::app::screen_setup::{ColumnsSetup, GroupSetup, ScreenSetup, SortSetup, SpanSetup};
 use crate::app::settings::SharedSettings;
 use crate::cli::themes::{self, ThemeChoice, ThemeNameError};
 use crate::cli::{Failure, output, terminal, values};
@@ -17,6 +19,7 @@ use crate::model::query::SocketQuery;
 use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
+use crate::table::filter::saved::SavedFilters;
 
 /// The settings as the command line or the config file give them; what is not given is `None` or empty.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -73,6 +76,16 @@ pub(super) struct SettingOptions {
     #[arg(skip)]
     keys: Option<Keymap>,
     #[arg(skip)]
+    filters: Option<SavedFilters>,
+    #[arg(skip)]
+    group: Option<GroupSetup>,
+    #[arg(skip)]
+    span: Option<SpanSetup>,
+    #[arg(skip)]
+    columns: Option<ColumnsSetup>,
+    #[arg(skip)]
+    sort: Option<SortSetup>,
+    #[arg(skip)]
     thresholds: Option<Thresholds>,
 }
 
@@ -95,6 +108,11 @@ impl SettingOptions {
             no_trace: self.no_trace.or(file.no_trace),
             ignore: file.ignore.into_iter().chain(self.ignore).collect(),
             keys: self.keys.or(file.keys),
+            filters: self.filters.or(file.filters),
+            group: self.group.or(file.group),
+            span: self.span.or(file.span),
+            columns: self.columns.or(file.columns),
+            sort: self.sort.or(file.sort),
             thresholds: self.thresholds.or(file.thresholds),
         }
     }
@@ -120,6 +138,8 @@ pub(super) struct Settings {
     pub(super) trace: bool,
     /// Why the default config file is not used, where it is not. It was said on stderr; a screen shows it as well.
     pub(super) remark: Option<String>,
+    /// The config file, whether or not it is there; `None` where there can be none.
+    pub(super) config_path: Option<PathBuf>,
     /// What the command asks for by name, beside what every sample has.
     pub(super) by_name: AskedByName,
     /// Which sockets the command asks for, and what of them.
@@ -154,6 +174,13 @@ impl Settings {
                 bell: given.bell.unwrap_or(defaults.bell),
                 low_bandwidth,
                 keymap: given.keys.unwrap_or(defaults.keymap),
+                filters: given.filters.unwrap_or(defaults.filters),
+                screen: ScreenSetup {
+                    group: given.group.unwrap_or_default(),
+                    span: given.span.unwrap_or_default(),
+                    columns: given.columns.unwrap_or_default(),
+                    sort: given.sort.unwrap_or_default(),
+                },
                 thresholds: given.thresholds.unwrap_or(defaults.thresholds),
                 ignore: given.ignore,
             },
@@ -163,6 +190,7 @@ impl Settings {
             theme: given.theme.unwrap_or_default(),
             trace: !given.no_trace.unwrap_or(false),
             remark,
+            config_path: None,
             by_name: AskedByName::default(),
             query: SocketQuery::default(),
         }

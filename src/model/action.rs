@@ -184,7 +184,7 @@ impl Protection {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Init => "pid 1 keeps this machine (or container) running; conntop does not signal it",
-            Self::Itself => "that is conntop itself; press q to quit",
+            Self::Itself => "that is conntop itself; leave it to end it",
             Self::Ancestor => "conntop runs inside that process (your shell or session); signal it from elsewhere",
             Self::Terminal => {
                 "/proc hides who started conntop, so this may be the session it runs in; run conntop as root"

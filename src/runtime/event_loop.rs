@@ -16,6 +16,7 @@ use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
 use crate::runtime::closes::Closes;
+use crate::runtime::config_file::ConfigFile;
 use crate::runtime::confirm_guard::{ConfirmGuard, TerminalInput};
 use crate::runtime::kills::Kills;
 use crate::runtime::notice_timer::NoticeTimer;
@@ -61,6 +62,8 @@ pub struct EffectHandlers {
     pub names: Option<Pool>,
     /// Closes sockets; `None` where none may be closed.
     pub closes: Option<Closes>,
+    /// Reads and writes the config file; `None` where there is none.
+    pub config_file: Option<ConfigFile>,
 }
 
 /// Whose the terminal is.
@@ -272,6 +275,8 @@ impl EventLoop {
             Effect::Interval(interval) => self.handlers.sampler.set_interval(interval),
             Effect::Pause(paused) => self.handlers.sampler.pause(paused),
             Effect::Sample => self.handlers.sampler.sample_now(),
+            Effect::ReadConfig => return self.with_config_file(ConfigFile::start_read),
+            Effect::WriteConfig(asked) => return self.with_config_file(|file| file.start_write(asked)),
             Effect::Bell => terminal::ring()?,
             Effect::Copy(text) if text.as_str().len() > COPY_LEN_MAX => {
                 return self.tell(Msg::Notice("that is too long for the clipboard; choose something shorter".into()));
@@ -290,6 +295,14 @@ impl EventLoop {
         match begun {
             Ok(()) => Ok(()),
             Err(report) => self.tell(Msg::Kill(report)),
+        }
+    }
+
+    fn with_config_file(&mut self, run: impl FnOnce(&ConfigFile) -> Result<(), Msg>) -> io::Result<()> {
+        // The app asks for nothing where there is no file.
+        match self.handlers.config_file.as_ref().map_or(Ok(()), run) {
+            Ok(()) => Ok(()),
+            Err(failed) => self.tell(failed),
         }
     }
 

@@ -17,16 +17,21 @@
 //! known passes no comparison, so `!pid>0` passes it and `pid!=5` does not. Text is compiled once; matching allocates
 //! nothing for typed values.
 
+pub mod cheat_sheet;
+pub mod complete;
 mod condition;
 mod lexer;
 mod parser;
 mod pattern;
+pub mod saved;
 mod test;
 mod word;
 
+use std::ops::Range;
+
 use crate::model::snapshot::AskedByName;
 use crate::model::tcp_state::{STATES, TcpState};
-use crate::model::text::DisplayText;
+use crate::model::text::{DisplayText, floor_char_boundary};
 use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::column::{Column, Drift};
@@ -66,6 +71,12 @@ impl FilterError {
     /// The sentence may quote what the user typed, so it is made safe to print.
     fn new(at: usize, message: impl AsRef<str>) -> Self {
         Self { message: DisplayText::new(message.as_ref()).to_string(), at }
+    }
+
+    /// The bytes of `text`, the filter, that are wrong: the key, the value or the word where the trouble starts; none at its end.
+    pub fn place(&self, text: &str) -> Range<usize> {
+        let at = floor_char_boundary(text, self.at);
+        at..at + lexer::part_len(&text[at..])
     }
 }
 
@@ -268,6 +279,27 @@ mod tests {
     fn passing(text: &str) -> Vec<usize> {
         let (filter, store) = (Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}")), store());
         rows().iter().enumerate().filter(|(_, row)| filter.matches(row, &store)).map(|(index, _)| index).collect()
+    }
+
+    #[test]
+    fn an_error_stands_at_exactly_the_word_that_is_wrong() {
+        for (text, wrong) in [
+            ("nginx nosuch:1", "nosuch"),
+            ("state:nosuch,listen", "nosuch"),
+            ("rport:443 state:listen,nosuch x", "nosuch"),
+            ("(a or state:'no such') b", "'no such'"),
+            ("a and", ""),
+            ("a ) b", ")"),
+            ("process:/(/ b", "/(/"),
+            ("age>soon", "soon"),
+            ("größe:1", ""),
+        ] {
+            if let Err(error) = Filter::parse(text) {
+                assert_eq!(&text[error.place(text)], wrong, "{text}: {error}");
+            } else {
+                assert_eq!(wrong, "", "{text}");
+            }
+        }
     }
 
     #[test]

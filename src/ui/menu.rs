@@ -13,8 +13,13 @@ pub fn draw(painter: &mut Painter<'_>, menu: &MenuView) {
     let inside = painter.popup(menu.size.0, menu.size.1, &menu.title);
     let about_x = menu.label_width + 2;
     for ((index, line), y) in menu.lines.iter().enumerate().skip(menu.first).zip(inside.y..inside.bottom()) {
-        painter.put(inside.x, y, &line.label, menu.label_width.min(inside.width), Role::Text);
-        painter.put(inside.x + about_x, y, &line.about, inside.width.saturating_sub(about_x), Role::Dim);
+        let (label, about) = match (menu.is_palette, line.is_refused) {
+            (_, true) => (Role::Dim, Role::Dim),
+            (true, false) => (Role::Accent, Role::Text),
+            (false, false) => (Role::Text, Role::Dim),
+        };
+        painter.put(inside.x, y, &line.label, menu.label_width.min(inside.width), label);
+        painter.put(inside.x + about_x, y, &line.about, inside.width.saturating_sub(about_x), about);
         if index == menu.selected {
             let style = painter.style(Role::Selected);
             painter.restyle(Rect { x: inside.x - 1, y, width: inside.width + 2, height: 1 }, style);

@@ -134,7 +134,8 @@ pub fn draw_empty(painter: &mut Painter<'_>, body: Rect, app: &App, is_being_mad
         SourceStatus::Failed(why) => why.to_string(),
         _ if is_being_made => "counting…".to_owned(),
         _ if !filter.is_empty() && app.store.rows().counts().total() > 0 => {
-            format!("nothing matches {} · Esc clears the filter", filter.text().trim())
+            format!("nothing matches {}", filter.text().trim())
+                + &app.config.settings.keymap.fill(" · ‹back› clears the filter")
         }
         _ => "no sockets".to_owned(),
     };

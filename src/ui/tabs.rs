@@ -30,7 +30,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
             (Role::Text, Role::Dim)
         };
         let x = painter.put(place.x - 1, area.y, " ", 1, Role::Dim);
-        let x = painter.put(x, area.y, &row.number().to_string(), 1, number);
+        let x = painter.put(x, area.y, &row.key_in(&app.config.settings.keymap).to_string(), 1, number);
         let is_named = !place.title.is_empty();
         end = if is_named { painter.put(x + 1, area.y, place.title, place.width, name) } else { x };
         painter.put(x, area.y, " ", u16::from(is_named), Role::Dim);

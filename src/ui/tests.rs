@@ -8,6 +8,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 mod dialogs;
+mod keys;
 mod names;
 mod network;
 mod paths;

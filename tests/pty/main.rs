@@ -15,6 +15,7 @@ mod skip;
 mod act;
 mod escapes;
 mod multiplexers;
+mod saving;
 mod screen_sessions;
 mod terminal;
 mod themes;

@@ -35,7 +35,11 @@ pub fn for_socket(socket: &Socket, place: CommandPlace<'_>) -> Vec<MenuLine> {
     let network = network.into_iter().map(|(name, command)| (name, place.inside(command)));
     let process = place.holder.into_iter().flat_map(|holder| for_process(holder, place.is_elsewhere));
     let kubectl = place.unit.and_then(kubectl).map(|command| ("kubectl", command));
-    network.chain(process).chain(kubectl).map(|(label, about)| MenuLine { label: label.into(), about }).collect()
+    network
+        .chain(process)
+        .chain(kubectl)
+        .map(|(label, about)| MenuLine { label: label.into(), about, ..MenuLine::default() })
+        .collect()
 }
 
 /// The commands for a process: its system calls, its stacks and the sockets around it.

@@ -82,6 +82,12 @@ impl KeyStroke {
         (modifiers - KeyModifiers::CONTROL).is_empty().then_some(Self { code: event.code, control })
     }
 
+    /// What the terminal reports when it is pressed.
+    #[cfg(test)]
+    pub(crate) const fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE })
+    }
+
     /// The character that the key types into a line of text.
     pub const fn typed(self) -> Option<char> {
         match self {

@@ -86,6 +86,27 @@ impl Keymap {
         row.and_then(|row| self.keys.get(row)).map_or(&[], Vec::as_slice)
     }
 
+    /// `text` with the first key of each action that it names as `‹action›`. An action without a key keeps its name.
+    pub fn fill(&self, text: &str) -> String {
+        let mut parts = text.split('‹');
+        let mut filled = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (action, rest) = part.split_once('›').unwrap_or((part, ""));
+            let row = bindings().position(|row| row.action == action);
+            match row.and_then(|row| self.keys.get(row)) {
+                Some(keys) => match keys.first() {
+                    Some(key) => filled.push_str(&key.to_string()),
+                    None => filled.extend(["'", action, "'"]),
+                },
+                None => filled.extend(["‹", part]),
+            }
+            if row.is_some() {
+                filled.push_str(rest);
+            }
+        }
+        filled
+    }
+
     /// The binding that `key` has in `scope`.
     pub fn binding(&self, scope: KeyScope, key: KeyStroke) -> Option<&'static Binding> {
         let mut rows = bindings().zip(&self.keys);
@@ -125,6 +146,13 @@ mod tests {
         assert_eq!(action(function(8)), Some("kill"));
         assert_eq!((action(char('K')), action(function(9)), action(char('w'))), (None, None, None));
         assert_eq!(action(char('j')), Some("down"));
+    }
+
+    #[test]
+    fn texts_name_the_keys_in_force() {
+        let keymap = remapped(&[("kill", &["D", "f8"]), ("span", &[])]).expect("valid");
+        assert_eq!(keymap.fill("‹kill› kills, ‹open› opens ‹span›"), "D kills, Enter opens 'span'");
+        assert_eq!(keymap.fill("a ‹nosuch› and ‹ as they are"), "a ‹nosuch› and ‹ as they are");
     }
 
     #[test]

@@ -4,9 +4,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::app::App;
 use crate::app::action::Motion;
-use crate::app::binding::{Binding, KeyContext};
 use crate::app::effect::Effect;
-use crate::app::keymap::{PALETTE, bindings};
 use crate::app::layout::popup;
 use crate::app::menu::{FOLDINGS, FoldingRow, Menu, MenuChoice, MenuLine};
 use crate::app::mode::Mode;
@@ -17,6 +15,8 @@ use crate::table::cut::cells;
 
 /// The longest text that may be typed to find an action, in bytes.
 const TYPED_LEN_MAX: usize = 32;
+/// Lines of the column chooser, at least.
+const CHOOSER_HEIGHT_MIN: u16 = 3;
 /// Lines of the screen that stay free above and below a menu, with its border.
 const LINES_AROUND: u16 = 6;
 /// Cells of the screen that stay free beside a menu, with its border.
@@ -39,6 +39,8 @@ pub struct MenuView {
     pub label_width: u16,
     /// Cells of its inside: columns, rows.
     pub size: (u16, u16),
+    /// Whether the second part of a line is what it is known by.
+    pub is_palette: bool,
 }
 
 impl MenuView {
@@ -70,21 +72,28 @@ impl App {
 
     /// The menu that is open, as it is drawn.
     pub fn menu_view(&self, menu: &Menu) -> MenuView {
-        let title = title(menu);
+        let title = self.config.settings.keymap.fill(&title(menu));
         let lines = self.menu_lines(menu);
         // What is typed makes the list shorter, not the window smaller.
-        let widest = if let MenuChoice::Action { .. } = menu.choice { self.action_lines("") } else { lines.clone() };
+        let widest =
+            if let MenuChoice::Action { .. } = menu.choice { self.palette_menu_lines("") } else { lines.clone() };
         let most = |part: fn(&MenuLine) -> &str| widest.iter().map(|line| cells(part(line))).max().unwrap_or(0);
         let width = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
         let label_width = width(most(|line| &line.label));
         let wanted = label_width.saturating_add(GAP).saturating_add(width(most(|line| &line.about)));
         let wanted = wanted.max(width(cells(&title)).saturating_add(GAP));
-        let size = (wanted.min(self.config.size.0.saturating_sub(CELLS_BESIDE)), self.menu_height(widest.len()));
+        let height = match menu.choice {
+            // What is chosen is seen above and below.
+            MenuChoice::Columns => self.menu_height(widest.len()).min((self.config.size.1 / 3).max(CHOOSER_HEIGHT_MIN)),
+            _ => self.menu_height(widest.len()),
+        };
+        let size = (wanted.min(self.config.size.0.saturating_sub(CELLS_BESIDE)), height);
         let extent = ScrollExtent { len: lines.len(), height: usize::from(size.1) };
         let mut scroll = menu.scroll;
         scroll.clamp(extent);
         scroll.reveal(menu.line, extent);
-        MenuView { title, lines, first: scroll.first(), selected: menu.line, label_width, size }
+        let is_palette = matches!(menu.choice, MenuChoice::Action { .. });
+        MenuView { title, lines, first: scroll.first(), selected: menu.line, label_width, size, is_palette }
     }
 
     fn menu_height(&self, len: usize) -> u16 {
@@ -95,7 +104,11 @@ impl App {
         match &menu.choice {
             MenuChoice::Column => self.column_lines(),
             MenuChoice::Folding => {
-                let line = |row: &FoldingRow| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() };
+                let line = |row: &FoldingRow| MenuLine {
+                    label: row.name.to_owned(),
+                    about: row.about.to_owned(),
+                    ..MenuLine::default()
+                };
                 FOLDINGS.iter().map(line).collect()
             }
             MenuChoice::Owner { owners, .. } => owners
@@ -103,15 +116,18 @@ impl App {
                 .map(|process| MenuLine {
                     label: format!("{:>7}  {}", process.id.pid, process.name),
                     about: process.command.to_string(),
+                    ..MenuLine::default()
                 })
                 .collect(),
             MenuChoice::Socket(sockets) => sockets.iter().map(|socket| socket.line.clone()).collect(),
-            MenuChoice::Signal { .. } => {
-                SIGNALS.iter().map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned() }).collect()
-            }
+            MenuChoice::Signal { .. } => SIGNALS
+                .iter()
+                .map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned(), ..MenuLine::default() })
+                .collect(),
             MenuChoice::Text(texts) => texts.clone(),
             MenuChoice::Theme => self.theme_lines(),
-            MenuChoice::Action { typed } => self.action_lines(typed),
+            MenuChoice::Action { typed } => self.palette_menu_lines(typed),
+            MenuChoice::Columns => self.column_chooser_lines(),
         }
     }
 
@@ -120,29 +136,9 @@ impl App {
         let sort = table.sort();
         let line = |(index, head): (usize, &ColumnHead)| {
             let mark = if sort.column == index { arrow(sort.order) } else { ' ' };
-            MenuLine { label: format!("{mark} {}", head.key), about: head.about.to_owned() }
+            MenuLine { label: format!("{mark} {}", head.key), about: head.about.to_owned(), ..MenuLine::default() }
         };
         table.columns().heads().iter().enumerate().map(line).collect()
-    }
-
-    fn action_lines(&self, typed: &str) -> Vec<MenuLine> {
-        let line = |binding: &Binding| {
-            let keys: Vec<String> = self.config.settings.keymap.keys(binding).iter().map(ToString::to_string).collect();
-            MenuLine { label: keys.join(" "), about: binding.help.to_owned() }
-        };
-        self.actions(typed).into_iter().map(line).collect()
-    }
-
-    /// The actions that work on what is selected and have `typed` in their name or help.
-    fn actions(&self, typed: &str) -> Vec<&'static Binding> {
-        let context = KeyContext { scope: Mode::Normal.scope(&self.page), ..self.key_context() };
-        let typed = typed.to_lowercase();
-        let is_meant = |binding: &Binding| {
-            binding.action.contains(&typed)
-                || [binding.name, binding.help].iter().any(|text| text.to_lowercase().contains(&typed))
-        };
-        let works = |binding: &&Binding| binding.action != PALETTE && binding.on.acts(&context) && is_meant(binding);
-        bindings().filter(works).collect()
     }
 
     /// Adds to what is typed to find an action.
@@ -213,6 +209,8 @@ impl App {
         let Mode::Menu(Menu { choice, line, .. }) = std::mem::take(&mut self.mode) else { return Vec::new() };
         match choice {
             MenuChoice::Column => self.sort_by_or_invert(line),
+            // Its lines are changed, not chosen.
+            MenuChoice::Columns => {}
             MenuChoice::Folding => {
                 if let Some(row) = FOLDINGS.get(line) {
                     self.fold_by(row.folding);
@@ -236,7 +234,7 @@ impl App {
             MenuChoice::Text(texts) => return texts.get(line).map_or_else(Vec::new, |text| self.copy(text)),
             MenuChoice::Theme => self.choose_theme(line),
             MenuChoice::Action { typed } => {
-                return self.actions(&typed).get(line).map_or_else(Vec::new, |binding| self.run(binding, None));
+                return self.run_palette_line(&typed, line);
             }
         }
         Vec::new()
@@ -246,13 +244,16 @@ impl App {
 fn title(menu: &Menu) -> String {
     match &menu.choice {
         MenuChoice::Folding => "Fold the connections by".to_owned(),
-        MenuChoice::Column => "Sort by · Enter again reverses the sort".to_owned(),
+        MenuChoice::Columns => "Columns · what is changed is seen at once".to_owned(),
+        MenuChoice::Column => "Sort by · ‹choose› again reverses the sort".to_owned(),
         MenuChoice::Owner { .. } => "Several processes: which one?".to_owned(),
         MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),
         MenuChoice::Signal { process, .. } => format!("Signal to {process}"),
         MenuChoice::Text(_) => "Copy to the clipboard".to_owned(),
         MenuChoice::Theme => "Theme · the screen shows the one under the cursor".to_owned(),
-        MenuChoice::Action { typed } if typed.is_empty() => "Actions here · type to find one".to_owned(),
-        MenuChoice::Action { typed } => format!("Actions here · {typed}"),
+        MenuChoice::Action { typed } if typed.is_empty() => {
+            "Everything that can be done here · type to find it".to_owned()
+        }
+        MenuChoice::Action { typed } => format!("Everything that can be done here · {typed}"),
     }
 }

@@ -10,6 +10,7 @@ use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::folded::FoldedPanel;
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
 use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::screen_setup::CONNECTIONS_TABLE;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
@@ -56,13 +57,15 @@ impl ConnectionsPanel {
         if let Ok(filter) = Filter::parse(filter) {
             view.set_filter(filter, store);
         }
+        let mut columns = TableColumns::new(COLUMNS);
+        columns.set_sorted(column);
         Self {
             folded: FoldedPanel::new(),
             folding: Some(Folding::default()),
             is_opened: false,
             view,
             cursor: Cursor::default(),
-            columns: TableColumns::new(COLUMNS),
+            columns,
             live: 0,
         }
     }
@@ -75,6 +78,11 @@ impl ConnectionsPanel {
     /// What the lines have in common; `None` where each socket has a line of its own.
     pub fn folding(&self) -> Option<Folding> {
         self.folding.filter(|_| !self.is_opened)
+    }
+
+    /// What the user wants the lines to have in common, whether or not they are folded for the time being.
+    pub(in crate::app) const fn chosen_folding(&self) -> Option<Folding> {
+        self.folding
     }
 
     /// Folds otherwise, or not at all. That stays until it is changed again.
@@ -269,6 +277,10 @@ impl Panel for ConnectionsPanel {
 }
 
 impl SortedTable for ConnectionsPanel {
+    fn name(&self) -> &'static str {
+        CONNECTIONS_TABLE
+    }
+
     fn columns(&self) -> &dyn ColumnSet {
         &self.columns
     }
@@ -282,6 +294,7 @@ impl SortedTable for ConnectionsPanel {
     }
 
     fn start_sort(&mut self, sort: SortKey) {
+        self.columns.set_sorted(sort.column);
         self.view.start_sort(sort);
     }
 

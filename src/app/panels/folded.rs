@@ -11,6 +11,7 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
 use crate::app::panels::{OpenTarget, PanelContext};
+use crate::app::screen_setup::FOLDED_TABLE;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::model::snapshot::Needs;
@@ -46,8 +47,10 @@ pub struct FoldedPanel {
 
 impl FoldedPanel {
     pub(in crate::app) fn new() -> Self {
-        let columns = TableColumns::with_margin(FOLDED, MARGIN_LEFT);
-        Self { view: FoldedView::new(), cursor: Cursor::default(), columns, marked: None }
+        let view = FoldedView::new();
+        let mut columns = TableColumns::with_margin(FOLDED, MARGIN_LEFT);
+        columns.set_sorted(view.sort().column);
+        Self { view, cursor: Cursor::default(), columns, marked: None }
     }
 
     /// The lines on a screen with `height` of them, each with its number.
@@ -238,6 +241,10 @@ impl FoldedPanel {
 }
 
 impl SortedTable for FoldedPanel {
+    fn name(&self) -> &'static str {
+        FOLDED_TABLE
+    }
+
     fn columns(&self) -> &dyn ColumnSet {
         &self.columns
     }
@@ -251,6 +258,7 @@ impl SortedTable for FoldedPanel {
     }
 
     fn start_sort(&mut self, sort: SortKey) {
+        self.columns.set_sorted(sort.column);
         self.view.start_sort(sort);
     }
 

@@ -10,6 +10,7 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
 use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::screen_setup::group_table;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::{self, SummaryPart};
@@ -46,7 +47,8 @@ pub struct GroupPanel {
 impl GroupPanel {
     pub(in crate::app) fn new(grouping: Grouping) -> Self {
         let view = GroupView::new(grouping);
-        let columns = TableColumns::new(view.columns());
+        let mut columns = TableColumns::new(view.columns());
+        columns.set_sorted(view.sort().column);
         Self { view, cursor: Cursor::default(), columns, grouping, summed: 0, is_other_filter: false }
     }
 
@@ -191,6 +193,10 @@ impl Panel for GroupPanel {
 }
 
 impl SortedTable for GroupPanel {
+    fn name(&self) -> &'static str {
+        group_table(self.grouping)
+    }
+
     fn columns(&self) -> &dyn ColumnSet {
         &self.columns
     }
@@ -204,6 +210,7 @@ impl SortedTable for GroupPanel {
     }
 
     fn start_sort(&mut self, sort: SortKey) {
+        self.columns.set_sorted(sort.column);
         self.view.start_sort(sort);
     }
 

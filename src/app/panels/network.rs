@@ -70,7 +70,7 @@ impl NetworkPanel {
             }
             _ => return None,
         };
-        Some(MenuLine { label: label.to_owned(), about })
+        Some(MenuLine { label: label.to_owned(), about, ..MenuLine::default() })
     }
 
     fn with_lines<T>(

@@ -29,8 +29,12 @@ pub struct TableColumns<R: 'static> {
     pub all: &'static [Column<R>],
     /// The widest content seen since the widths were forgotten. It only grows, so that columns do not move to and fro.
     wanted: Vec<u16>,
-    /// Columns that are not shown now.
+    /// Columns that are not shown now, unless the user chose them.
     hidden: &'static [&'static str],
+    /// The columns that the user chose; `None` where they are those that the table has by itself.
+    chosen: Option<Vec<ChosenColumn>>,
+    /// The column that the rows are sorted by, which is always shown.
+    sorted: Option<usize>,
     /// Whether names of hosts are shown.
     has_hosts: bool,
     /// Cells left of the first column.
@@ -50,7 +54,15 @@ impl<R> TableColumns<R> {
 
     /// The same with so many cells left of the first column.
     pub(super) fn with_margin(all: &'static [Column<R>], margin_left: u16) -> Self {
-        Self { all, wanted: vec![0; all.len()], hidden: HIDDEN_AT_FIRST, has_hosts: false, margin_left }
+        Self {
+            all,
+            wanted: vec![0; all.len()],
+            hidden: HIDDEN_AT_FIRST,
+            chosen: None,
+            sorted: None,
+            has_hosts: false,
+            margin_left,
+        }
     }
 
     /// Columns that are not shown now.
@@ -58,29 +70,91 @@ impl<R> TableColumns<R> {
         self.hidden = hidden;
     }
 
-    /// The columns that fit into a screen of `width`, and where they stand.
+    /// The columns that fit into a screen of `width`, and where they stand. The one that the rows are sorted by is among them:
+    /// others give way to it.
+    pub fn shown(&self, width: u16) -> Vec<ColumnSpan> {
+        let room = width.saturating_sub(self.margin_left + MARGIN_RIGHT);
+        let columns = self.wanted_columns();
+        let own_width = |column: &ChosenColumn| Some((column.index, column.width?));
+        let mut fixed: Vec<_> = self.chosen.iter().flatten().filter_map(own_width).collect();
+        let mut widths = self.widths(room, &columns, &fixed);
+        if let Some(sorted) = self.sorted.filter(|sorted| widths.iter().all(|(index, _)| index != sorted)) {
+            fixed.retain(|(index, _)| *index != sorted);
+            fixed.insert(0, (sorted, self.all[sorted].width.0.min(room / 2)));
+            widths = self.widths(room, &columns, &fixed);
+        }
+        let mut placed = place(self.all, &widths, self.margin_left, room);
+        // What takes the room that is left over can be hidden like any other, and stands there once.
+        let is_extra = |span: &ColumnSpan| {
+            let is_hidden = self.chosen.is_some() && !columns.contains(&span.index);
+            is_hidden || widths.iter().any(|(index, _)| *index == span.index)
+        };
+        if placed.len() > widths.len() && placed.last().is_some_and(is_extra) {
+            placed.pop();
+        }
+        placed
+    }
+
+    /// Which of `columns` fit into `room`, with their widths: those of `fixed` are as wide as they say.
+    fn widths(&self, room: u16, columns: &[usize], fixed: &[(usize, u16)]) -> Vec<(usize, u16)> {
+        let taken = |fixed: &[(usize, u16)]| fixed.iter().map(|(_, width)| u32::from(*width) + 1).sum::<u32>();
+        let mut fixed = fixed.to_vec();
+        while taken(&fixed) > u32::from(room) {
+            fixed.pop();
+        }
+        let room = room - u16::try_from(taken(&fixed)).unwrap_or(room);
+        let is_fixed = |index: usize| fixed.iter().any(|(fixed, _)| *fixed == index);
+        // A filler has what is left over, unless the rows are sorted by it.
+        let is_filler = |index: usize| self.all[index].fills && self.sorted != Some(index);
+        let others = columns.iter().copied().filter(|&index| !is_fixed(index) && !is_filler(index)).collect::<Vec<_>>();
+        let mut widths =
+            if self.chosen.is_some() { fit(self.all, &others, room, &self.wanted) } else { self.fitting(room, others) };
+        widths.extend(fixed);
+        widths.sort_by_key(|(index, _)| columns.iter().position(|column| column == index));
+        widths
+    }
+
+    /// The columns that the table has by itself, those with names of hosts and those that are not needed now aside.
+    fn own_columns(&self) -> Vec<usize> {
+        let mut columns = default_columns(self.all);
+        columns.retain(|&index| !self.hidden.contains(&self.all[index].key));
+        columns
+    }
+
+    /// The columns that are to be shown where there is room, from left to right.
+    fn wanted_columns(&self) -> Vec<usize> {
+        let mut columns: Vec<usize> = match &self.chosen {
+            Some(chosen) => chosen.iter().map(|column| column.index).collect(),
+            None => self.own_columns(),
+        };
+        if self.has_hosts
+            && let Some(host) = self.all.iter().position(|column| column.key == HOST)
+        {
+            let place = columns.iter().position(|index| *index > host).unwrap_or(columns.len());
+            columns.insert(place, host);
+        }
+        if let Some(sorted) = self.sorted.filter(|sorted| !columns.contains(sorted)) {
+            columns.push(sorted);
+        }
+        columns
+    }
+
+    /// The columns of `chosen` that fit into `room`, with their widths.
     ///
     /// Names and addresses are worth more than one more column: while one that always stays is cut, the column that is
     /// missed least goes.
-    pub fn shown(&self, width: u16) -> Vec<ColumnSpan> {
-        let room = width.saturating_sub(self.margin_left + MARGIN_RIGHT);
-        let mut chosen = default_columns(self.all);
-        chosen.retain(|&index| !self.hidden.contains(&self.all[index].key));
-        if self.has_hosts {
-            chosen.extend(self.all.iter().position(|column| column.key == HOST));
-            chosen.sort_unstable();
-        }
+    fn fitting(&self, room: u16, mut chosen: Vec<usize>) -> Vec<(usize, u16)> {
         loop {
             let shown = fit(self.all, &chosen, room, &self.wanted);
             // Of equal ranks the one to the right goes first, as `fit` has it.
             let worth = |index: usize| (self.all[index].rank, index);
             let least = shown.iter().map(|(index, _)| *index).max_by_key(|index| worth(*index));
             let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
-            match least.filter(|&index| self.all[index].rank >= Some(spare)) {
+            match least.filter(|&index| self.all[index].rank >= Some(spare) && Some(index) != self.sorted) {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
-                    chosen.retain(|&index| worth(index) < worth(least));
+                    chosen.retain(|&index| worth(index) < worth(least) || Some(index) == self.sorted);
                 }
-                _ => return place(self.all, &shown, self.margin_left, room),
+                _ => return shown,
             }
         }
     }
@@ -99,15 +173,30 @@ impl<R> TableColumns<R> {
     where
         R: 'a,
     {
+        let asked = self.wanted_columns();
         for row in rows {
             // Names come one by one, and shall not move what stands beside them.
-            let measured = |column: &Column<R>| column.rank.is_some() && !column.is_hint;
-            for (column, wanted) in self.all.iter().zip(&mut self.wanted).filter(|(column, _)| measured(column)) {
+            let measured =
+                |index: usize, column: &Column<R>| (column.rank.is_some() || asked.contains(&index)) && !column.is_hint;
+            let columns = self.all.iter().zip(&mut self.wanted).enumerate();
+            for (_, (column, wanted)) in columns.filter(|(index, (column, _))| measured(*index, column)) {
                 let width = (column.value)(row, store).cells_needed();
                 *wanted = (*wanted).max(u16::try_from(width).unwrap_or(u16::MAX));
             }
         }
     }
+}
+
+/// The least and the greatest width that can be given to a column, in cells.
+pub const WIDTH_RANGE: (u16, u16) = (3, 200);
+
+/// A column that is shown, and its width in cells; `None`: as wide as its content needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChosenColumn {
+    /// Which column, by its index.
+    pub index: usize,
+    /// Its width.
+    pub width: Option<u16>,
 }
 
 /// Where a column stands, whatever its table holds: for headings, menus and clicks.
@@ -141,6 +230,19 @@ pub trait ColumnSet {
     /// The columns that fit into a screen of `width`, and where they stand.
     fn shown(&self, width: u16) -> Vec<ColumnSpan>;
 
+    /// The columns that are shown where there is room, from left to right: those that the user chose, else those that the table
+    /// has by itself. Names of hosts are not among them.
+    fn chosen(&self) -> Vec<ChosenColumn>;
+
+    /// Whether the user chose them.
+    fn is_chosen(&self) -> bool;
+
+    /// Shows these columns from now on; `None`: those that the table has by itself.
+    fn choose(&mut self, chosen: Option<Vec<ChosenColumn>>);
+
+    /// The rows are sorted by this column.
+    fn set_sorted(&mut self, column: usize);
+
     /// Whether the columns with names of hosts are among those that are shown.
     fn show_hosts(&mut self, has_hosts: bool);
 
@@ -164,6 +266,26 @@ impl<R> ColumnSet for TableColumns<R> {
         Self::shown(self, width)
     }
 
+    fn chosen(&self) -> Vec<ChosenColumn> {
+        let by_itself = || {
+            let filler = (0..self.all.len()).filter(|index| self.all[*index].fills);
+            self.own_columns().into_iter().chain(filler).map(|index| ChosenColumn { index, width: None }).collect()
+        };
+        self.chosen.clone().unwrap_or_else(by_itself)
+    }
+
+    fn is_chosen(&self) -> bool {
+        self.chosen.is_some()
+    }
+
+    fn choose(&mut self, chosen: Option<Vec<ChosenColumn>>) {
+        self.chosen = chosen;
+    }
+
+    fn set_sorted(&mut self, column: usize) {
+        self.sorted = Some(column);
+    }
+
     fn show_hosts(&mut self, has_hosts: bool) {
         self.has_hosts = has_hosts;
     }
@@ -183,6 +305,11 @@ impl dyn ColumnSet + '_ {
 
 /// A table whose rows are sorted by a column, whatever they are.
 pub trait SortedTable {
+    /// Its name in the configuration; empty where that does not know it.
+    fn name(&self) -> &'static str {
+        ""
+    }
+
     /// Its columns.
     fn columns(&self) -> &dyn ColumnSet;
 

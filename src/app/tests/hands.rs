@@ -28,7 +28,7 @@ fn q_leaves_what_is_open_one_after_the_other_and_then_the_program() {
         [(false, true, Tab::Connections), (false, false, Tab::Connections), (false, false, Tab::Processes)]
     {
         assert!(!press(&mut app, "q").contains(&Effect::Quit));
-        let help = matches!(app.mode, Mode::Help { .. });
+        let help = matches!(app.mode, Mode::Help(_));
         assert_eq!((help, matches!(app.page, Page::Detail(_)), app.tab), (is_help, is_detail, tab));
     }
     assert_eq!(press(&mut app, "q"), [Effect::Quit]);
@@ -175,6 +175,47 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_help_is_searched_and_esc_shows_all_of_it_again() {
+    let mut app = three();
+    let lines = |app: &App| {
+        let Mode::Help(page) = &app.mode else { panic!("{:?}", app.mode) };
+        app.help_lines(page).len()
+    };
+    press(&mut app, "?");
+    let all = lines(&app);
+    press(&mut app, "/cursor");
+    let found = lines(&app);
+    assert!(found > 0 && found < all);
+    press(&mut app, "q?");
+    assert_eq!(lines(&app), 0, "letters are typed");
+    code(&mut app, KeyCode::Backspace);
+    code(&mut app, KeyCode::Backspace);
+    enter(&mut app);
+    assert_eq!(lines(&app), found);
+    code(&mut app, KeyCode::Esc);
+    assert_eq!(lines(&app), all);
+    code(&mut app, KeyCode::Esc);
+    assert!(matches!(app.mode, Mode::Normal));
+}
+
+#[test]
+fn esc_clears_the_notice_then_the_filter_and_keeps_the_row() {
+    let mut app = three();
+    press(&mut app, "j/proto:tcp ");
+    enter(&mut app);
+    let row = selected(&app);
+    press(&mut app, "@");
+    assert!(notice(&app).contains("does nothing here"), "{}", notice(&app));
+    code(&mut app, KeyCode::Esc);
+    assert_eq!((notice(&app).as_str(), app.panels.connections.view.filter().is_empty()), ("", false));
+    code(&mut app, KeyCode::Esc);
+    assert!(app.panels.connections.view.filter().is_empty());
+    assert_eq!((selected(&app), app.panel().is_picked()), (row, true));
+    press(&mut app, "@");
+    assert_eq!(notice(&app), "", "that a key does nothing is said once");
 }
 
 /// One of many sockets: of several processes, peers, ports and states.

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::app::keymap::bindings;
+use crate::app::panels::table::ColumnSet;
+use crate::table::order::Order;
 
 /// Where the key of `action` stands in the footer.
 fn hint(app: &App, action: &str) -> Option<(u16, u16)> {
@@ -30,7 +32,8 @@ fn the_palette_lists_what_works_here_and_runs_what_is_chosen() {
     let mut app = three();
     press(&mut app, "j:");
     assert!(lines(&app).contains(&help_of("kill")) && lines(&app).contains(&help_of("sort")));
-    assert!(!lines(&app).contains(&help_of("span")), "there are no charts");
+    let span = format!("{} · there are no charts here; 5 shows the tab that has them", help_of("span"));
+    assert!(lines(&app).contains(&span), "what cannot be done is listed with the reason");
     press(&mut app, "send a sig");
     assert_eq!(lines(&app), [help_of("kill")]);
     enter(&mut app);
@@ -55,6 +58,103 @@ fn letters_find_an_action_and_never_run_one() {
 }
 
 #[test]
+fn the_palette_sorts_shows_columns_changes_the_theme_and_filters() {
+    let mut app = app_with(
+        |config| {
+            let theme = |name: &str| crate::app::themes::ThemeName { name: name.into(), about: "".into() };
+            config.themes = crate::app::themes::ThemeList { themes: vec![theme("default"), theme("dark")], first: 0 };
+            config.settings.filters.save("web", "lport:80").expect("valid");
+        },
+        vec![tcp(1), listener(2, 80)],
+    );
+    let run = |app: &mut App, typed: &str| {
+        press(app, ":");
+        press(app, typed);
+        enter(app);
+    };
+    let shown = |app: &App| -> Vec<&str> {
+        let columns = &app.panels.connections.columns;
+        columns.shown(80).iter().map(|span| columns.all[span.index].key).collect()
+    };
+    run(&mut app, "sort by cookie");
+    let sort = app.panels.connections.view.sort();
+    assert_eq!(COLUMNS[sort.column].key, "cookie");
+    assert!(shown(&app).contains(&"cookie"), "a hidden column is shown while sorted by: {:?}", shown(&app));
+    run(&mut app, "sort by cookie");
+    assert_ne!(app.panels.connections.view.sort().order, sort.order, "the second time the other way round");
+    run(&mut app, "sort by state");
+    assert!(!shown(&app).contains(&"cookie"));
+    run(&mut app, "show column inode");
+    assert!(shown(&app).contains(&"inode"));
+    run(&mut app, "theme dark");
+    assert_eq!(app.theme(), 1);
+    press(&mut app, ":");
+    assert_eq!(
+        lines(&app)[..3],
+        ["theme dark", "show column inode", "sort by state the other way round"]
+            .map(|line| { if line.contains("inode") { "hide column inode".to_owned() } else { line.to_owned() } }),
+        "what was run last stands first"
+    );
+    code(&mut app, KeyCode::Esc);
+    run(&mut app, "filter @web");
+    assert_eq!(app.panels.connections.view.filter().text(), "lport:80");
+}
+
+#[test]
+fn the_column_chooser_shows_hides_moves_and_widens_and_resets() {
+    let mut app = app_with(|config| config.size = (200, 50), vec![tcp(1), tcp(2)]);
+    let shown = |app: &App| -> Vec<(&str, u16)> {
+        let columns = &app.panels.connections.columns;
+        columns.shown(200).iter().map(|span| (columns.all[span.index].key, span.width)).collect()
+    };
+    let keys = |app: &App| shown(app).into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    let before = shown(&app);
+    press(&mut app, "C");
+    assert_eq!(keys(&app)[0], "proto");
+    press(&mut app, " ");
+    assert_eq!(keys(&app)[0], "local", "proto is hidden");
+    press(&mut app, ">");
+    assert_eq!(keys(&app)[..2], ["remote", "local"]);
+    press(&mut app, "++");
+    let width = |app: &App, key: &str| shown(app).iter().find(|(shown, _)| *shown == key).map(|(_, width)| *width);
+    let wide = width(&app, "local");
+    press(&mut app, "-");
+    assert_eq!(width(&app, "local").map(|width| width + 1), wide);
+    press(&mut app, "a");
+    assert!(app.panels.connections.columns.is_chosen());
+    code(&mut app, KeyCode::Esc);
+    assert!(matches!(app.mode, Mode::Normal));
+    press(&mut app, "Cr");
+    assert_eq!(shown(&app), before);
+    assert!(!app.panels.connections.columns.is_chosen());
+}
+
+#[test]
+fn the_column_that_is_sorted_by_is_shown_at_every_width() {
+    for tab in ["1", "2", "3", "4", "7"] {
+        let mut app = three();
+        press(&mut app, tab);
+        let count = app.panel().table().expect("a table").columns().heads().len();
+        for index in 0..count {
+            if app.panel().table().expect("a table").columns().heads()[index].is_hint {
+                continue;
+            }
+            app.panels
+                .of_mut(app.tab)
+                .table_mut()
+                .expect("a table")
+                .start_sort(SortKey { column: index, order: Order::Ascending });
+            for width in 40..200 {
+                let shown = app.panel().table().expect("a table").columns().shown(width);
+                assert!(shown.iter().any(|span| span.index == index), "{tab} {index} {width}");
+                assert!(shown.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
+                assert!(shown.last().is_some_and(|last| last.x + last.width <= width));
+            }
+        }
+    }
+}
+
+#[test]
 fn read_only_offers_nothing_that_changes_the_machine_and_says_why_it_does_nothing() {
     let changing = ["kill", "close", "escalate"].map(help_of);
     for read_only in [true, false] {
@@ -64,7 +164,9 @@ fn read_only_offers_nothing_that_changes_the_machine_and_says_why_it_does_nothin
         );
         assert_eq!([hint(&app, "kill"), hint(&app, "close")].map(|hint| hint.is_none()), [read_only; 2]);
         press(&mut app, "j:");
-        assert!(changing.iter().all(|help| lines(&app).contains(help) != read_only), "{:?}", lines(&app));
+        let refused = |help: &String| format!("{help} · {}", crate::app::binding::READ_ONLY);
+        let expected = |help: &String| if read_only { refused(help) } else { help.clone() };
+        assert!(changing.iter().all(|help| lines(&app).contains(&expected(help))), "{:?}", lines(&app));
         code(&mut app, KeyCode::Esc);
         enter(&mut app);
         assert_eq!(hint(&app, "kill").is_none(), read_only, "in the details");
@@ -83,7 +185,7 @@ fn a_click_on_a_key_in_the_footer_does_what_the_key_does() {
     let mut app = three();
     let at = hint(&app, "help").expect("in the footer");
     click(&mut app, at);
-    assert!(matches!(app.mode, Mode::Help { .. }));
+    assert!(matches!(app.mode, Mode::Help(_)));
     let at = hint(&app, "back").expect("in the footer");
     click(&mut app, at);
     assert!(matches!(app.mode, Mode::Normal));

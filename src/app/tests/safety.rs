@@ -121,7 +121,8 @@ fn a_picked_row_is_always_the_one_that_was_picked() {
 #[test]
 fn a_row_that_comes_back_into_the_filter_is_picked_again() {
     let mut app = three();
-    press(&mut app, "j/lport:1");
+    // The blank ends the word: one that is unfinished is left out as long as nothing passes with it.
+    press(&mut app, "j/lport:1 ");
     assert!(!is_picked(&app));
     escape(&mut app);
     assert_eq!((selected(&app), is_picked(&app)), (Some(2), true));

@@ -25,7 +25,7 @@ pub(super) enum Operator {
 }
 
 /// Every operator as it is written; longer ones first.
-const OPERATORS: [(&str, Operator); 8] = [
+pub(super) const OPERATORS: [(&str, Operator); 8] = [
     ("!=", Operator::NotEqual),
     (">=", Operator::AtLeast),
     ("<=", Operator::AtMost),
@@ -235,11 +235,22 @@ impl<'t> Lexer<'t> {
 
 /// The length of the key at the start of `text`. Digits belong to it only if it names a column (`v6only`), because words
 /// that look like keys otherwise are common: `fe80:1`, `web1:8080`.
-fn key_len(text: &str) -> usize {
+pub(super) fn key_len(text: &str) -> usize {
     let len_of = |is_of_key: fn(char) -> bool| text.find(|character| !is_of_key(character)).unwrap_or(text.len());
     let len = len_of(|character| character.is_ascii_alphanumeric() || character == '_');
     let is_column = COLUMNS.iter().any(|column| column.key.eq_ignore_ascii_case(&text[..len]));
     if is_column { len } else { len_of(|character| character.is_ascii_alphabetic() || character == '_') }
+}
+
+/// The length of the key, the value or the word at the start of `text`; what is not closed reaches to the end of its word.
+pub(super) fn part_len(text: &str) -> usize {
+    let mut lexer = Lexer { text, at: 0 };
+    match text.chars().next() {
+        None => 0,
+        Some('(' | ')' | '!') => 1,
+        Some(_) if lexer.term_start().is_some() => key_len(text),
+        Some(_) => lexer.item().map_or_else(|_| boundary(text), |_| lexer.at),
+    }
 }
 
 fn is_boundary(character: char) -> bool {

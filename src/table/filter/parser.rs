@@ -159,7 +159,7 @@ fn term(at: usize, key: &str, operator: Operator, items: &[Item]) -> Result<Node
 }
 
 /// The columns that `key` asks: one, or one for each end.
-fn columns_of(key: &str) -> Result<Vec<usize>, String> {
+pub(super) fn columns_of(key: &str) -> Result<Vec<usize>, String> {
     if let Some((_, ends)) = EITHER_END.iter().find(|(name, _)| *name == key) {
         return ends.iter().map(|end| column::find(COLUMNS, end)).collect();
     }

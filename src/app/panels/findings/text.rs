@@ -212,16 +212,18 @@ fn eta(within: Duration) -> String {
 
 /// The first of the sockets it is about, a line each.
 fn examples(context: &PanelContext<'_>, finding: &Finding) -> Section {
-    let mut section = Section::new("Examples");
+    let (mut section, keymap) = (Section::new("Examples"), &context.config.settings.keymap);
     let row = |id: &SocketId| context.store.rows().get(context.store.rows().find(*id)?);
     for row in finding.examples.iter().filter_map(row) {
         section.lines.push(ProseLine::Item("•".to_owned(), example_words(context, row)));
     }
     if !finding.filter.is_empty() && finding.sockets > 0 {
-        let text = format!("Enter shows {}: {}", those_sockets(finding.sockets), finding.filter);
-        section.lines.push(ProseLine::Dim(text));
+        let text = format!("{}: {}", those_sockets(finding.sockets), finding.filter);
+        section.lines.push(ProseLine::Dim(keymap.fill("‹open› shows ") + &text));
     }
-    section.lines.push(ProseLine::Dim(format!("e explains it, as conntop explain {} does", finding.rule().id())));
+    section.lines.push(ProseLine::Dim(
+        keymap.fill("‹explain›") + &format!(" explains it, as conntop explain {} does", finding.rule().id()),
+    ));
     section
 }
 

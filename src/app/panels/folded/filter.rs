@@ -38,7 +38,7 @@ pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<
     Ok(parts.join(" "))
 }
 
-const UNQUOTABLE: &str = "this name cannot be written as a filter; tab 2 lists processes";
+const UNQUOTABLE: &str = "this name cannot be written as a filter; ‹tab-processes› lists processes";
 
 fn owned_by(owner: FoldOwner, row: &FoldedRow) -> Result<String, &'static str> {
     let is_queue = matches!(row.peers.only(), Some(AlikePeer::Here { role: PortRole::Queue, .. }));
@@ -67,7 +67,9 @@ fn at(peer: FoldPeer, row: &FoldedRow) -> Result<Option<String>, &'static str> {
         },
         FoldPeer::Of(AlikePeer::Nowhere) => "!remote:* !state:listen".to_owned(),
         FoldPeer::Of(AlikePeer::Others) if row.states.only().is_some() => return Ok(None),
-        FoldPeer::Of(AlikePeer::Others) => return Err("there are too many remotes to be told apart; tab 3 lists them"),
+        FoldPeer::Of(AlikePeer::Others) => {
+            return Err("there are too many remotes to be told apart; ‹tab-remotes› lists them");
+        }
         FoldPeer::ToPort(port) => format!("rport:{port} listener:? !state:listen"),
         FoldPeer::AtPort(port) => format!("lport:{port}"),
     }))
