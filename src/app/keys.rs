@@ -176,7 +176,7 @@ impl App {
             (Mode::Filter(edit), _) => self.cancel_filter(&edit),
             // What was typed to find lines goes first.
             (Mode::Help(page), _) if page.is_typing || !page.search.is_empty() => {
-                self.mode = Mode::Help(HelpPage::default())
+                self.mode = Mode::Help(HelpPage::default());
             }
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
             (Mode::Normal, Page::Tab) => self.clear_filter(),
