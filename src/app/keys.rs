@@ -243,6 +243,10 @@ impl App {
         if matches!(self.mode, Mode::Menu(_)) {
             return self.move_in_menu(motion);
         }
+        // Rows that nobody has seen yet are not picked.
+        if self.is_overtaken {
+            return;
+        }
         let page = page_lines(self.body_height());
         let Some(extent) = self.scroll_extent() else {
             return self.change_panel(|panel, context| panel.go(motion, context));

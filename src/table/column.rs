@@ -115,6 +115,8 @@ pub struct Column<R: 'static> {
     pub drift: Drift,
     /// Whether it is not trusted, as reverse DNS names are: shown and printed, but nothing is filtered or sorted by it.
     pub is_hint: bool,
+    /// Whether it says why a row is wrong: that is said in fewer words where there is little room.
+    pub is_cause: bool,
     /// What its cells are made of, beyond what a source tells of every socket.
     pub reads: QueryFields,
     /// What it shows, where a source can look for that; `None` for all else.
@@ -151,6 +153,7 @@ impl<R> Column<R> {
             in_json: true,
             drift: Drift::None,
             is_hint: false,
+            is_cause: false,
             reads: QueryFields::NONE,
             fact: None,
             value,
@@ -197,6 +200,12 @@ impl<R> Column<R> {
     #[must_use]
     pub const fn left(self) -> Self {
         Self { align: Align::Left, ..self }
+    }
+
+    /// Says why a row is wrong.
+    #[must_use]
+    pub const fn cause(self) -> Self {
+        Self { is_cause: true, ..self }
     }
 
     /// Says that it is not trusted.

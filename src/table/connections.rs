@@ -115,7 +115,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("service", "SERVICE", ValueKind::Text, |row, _| Value::or_missing(service(row), Value::Text))
         .width(8, 16).rank(13).fact(SocketFact::Service).about("What is usually served on its port."),
     Column::new("verdict", "VERDICT", ValueKind::Word(VERDICTS), |row, _| Value::or_missing(socket(row).verdict(), |verdict| Value::Word { text: verdict.words(), label: verdict.label() }))
-        .width(11, 14).rank(2).reads(OWNER).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
+        .width(11, 14).rank(2).cause().reads(OWNER).about("Why a CLOSE_WAIT socket is not closed: never closed, not reading, stuck reader, or never accepted."),
     Column::new("drops", "DROPS", ValueKind::Count, |row, _| Value::or_missing(socket(row).drops, |drops| Value::Count(u64::from(drops.count()))))
         .width(5, 7).about("Packets that the kernel dropped because the socket could not take them: UDP, datagrams; a listener, attempts to connect."),
     Column::new("subflow", "SUBFLOW", ValueKind::Word(SUBFLOWS), |row, _| Value::or_missing(is_subflow(row), |is| Value::word(if is { "yes" } else { "no" })))

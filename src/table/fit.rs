@@ -47,6 +47,10 @@ pub fn fit<R>(columns: &[Column<R>], chosen: &[usize], width: u16, wanted: &[u16
         grow(&mut shown, width, |index| if rank(index) <= 1 { most(index).min(COMFORT_WIDTH) } else { 0 });
         grow(&mut shown, width, |index| if columns[index].is_hint { most(index) } else { 0 });
     }
+    // A cause has shorter forms, a name has none.
+    grow(&mut shown, width, |index| {
+        if rank(index) <= 1 && !columns[index].is_cause { most(index).min(COMFORT_WIDTH) } else { 0 }
+    });
     grow(&mut shown, width, |index| if rank(index) <= 1 { most(index) } else { 0 });
     grow(&mut shown, width, most);
     shown
@@ -90,10 +94,11 @@ fn total(shown: &[(usize, u16)]) -> u32 {
     shown.iter().map(|(_, width)| u32::from(*width)).sum::<u32>() + u32::try_from(gaps).unwrap_or(u32::MAX)
 }
 
-/// Where even the columns that always stay are too wide: the widest gives way, at last the rightmost goes.
+/// Where even the columns that always stay are too wide: the widest gives way, of several the leftmost (why a line is there stands at
+/// the right), at last the rightmost goes.
 fn shrink(shown: &mut Vec<(usize, u16)>, width: u16) {
     while total(shown) > u32::from(width) {
-        match shown.iter_mut().max_by_key(|(_, width)| *width) {
+        match shown.iter_mut().rev().max_by_key(|(_, width)| *width) {
             Some((_, widest)) if *widest > 1 => *widest -= 1,
             _ => drop(shown.pop()),
         }

@@ -12,7 +12,6 @@ use crate::table::column::{Align, Column};
 use crate::table::cut::cells;
 use crate::table::fit::ColumnSpan;
 use crate::table::folded::causes;
-use crate::table::folded::columns::WHY;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 use crate::ui::bars::bar;
@@ -65,10 +64,10 @@ pub fn draw_cells<R: TableRow>(
         match value {
             Value::Gauge(share) => draw_gauge(painter, (x, y), width, share, role),
             Value::State(_) if look.is_closed => draw_text(painter, area, column.align, "closed", role),
-            Value::Word { .. } if is_verdict(column) && look.is_too_young => {
+            Value::Word { .. } if column.is_cause && look.is_too_young => {
                 draw_text(painter, area, column.align, too_young(width), role);
             }
-            value if is_verdict(column) => {
+            value if column.is_cause => {
                 draw_text(painter, area, column.align, &causes::within(&value.text(), width), role);
             }
             value => draw_text(painter, area, column.align, &value.text_within(width), role),
@@ -91,11 +90,6 @@ fn draw_text(painter: &mut Painter<'_>, area: Rect, align: Align, text: &str, ro
     }
 }
 
-/// Why a row is wrong. No other column judges.
-fn is_verdict<R>(column: &Column<R>) -> bool {
-    column.key == "verdict" || column.key == WHY
-}
-
 /// What stands in place of a verdict, in as many words as there is room for.
 const fn too_young(width: u16) -> &'static str {
     if width < 18 { "too young" } else { TOO_YOUNG }
@@ -116,9 +110,9 @@ fn cell_role<R>(column: &Column<R>, value: &Value<'_>, look: RowLook) -> Role {
     match value {
         _ if look.is_closed => Role::Closed,
         Value::State(state) => Role::of_phase(state.phase()),
-        Value::Word { .. } if is_verdict(column) && !look.is_too_young => of_finding(),
+        Value::Word { .. } if column.is_cause && !look.is_too_young => of_finding(),
         Value::Gauge(_) => of_finding(),
-        value if column.key == WHY && !value.is_missing() => of_finding(),
+        value if column.is_cause && !value.is_missing() => of_finding(),
         // Names of hosts are hints.
         Value::Word { .. } | Value::Host(_) => Role::Dim,
         value if value.is_missing() || value.scalar() == Some(0) => Role::Dim,

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use conntop::app::msg::Msg;
 use conntop::app::tabs::{TABS, Tab};
 use conntop::app::{App, Config};
+use conntop::model::delta::Delta;
 use conntop::model::snapshot::{Needs, Snapshot};
-use conntop::source::Source;
 use conntop::source::synthetic::Synthetic;
+use conntop::source::{Pace, Source};
 use conntop::table::fit::ColumnSpan;
 use conntop::tracker::Tracker;
 
@@ -125,6 +126,25 @@ fn both_ends_of_different_connections_differ_and_nothing_of_an_address_is_broken
             }
         }
         assert!(ends.len() > 10, "{width}: there are connections to compare");
+    }
+}
+
+#[test]
+fn the_inspector_is_there_from_160_columns_on_in_the_demo_as_it_starts() {
+    let mut source = Synthetic::new(1);
+    source.show_on_screen().expect("it is made up");
+    let mut app = App::new(Config::new(source.info().clone(), (160, 40)));
+    let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
+    while source.sample(&Needs::default(), &mut snapshot).expect("it never fails") != Pace::Interval {
+        let delta = tracker.update(&snapshot);
+        app.turn(Msg::Delta(Box::new(Delta { is_overtaken: true, ..delta })));
+        press(&mut app, "j");
+    }
+    app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
+    assert!(!app.panel().is_picked(), "no row was on the screen that could have been picked");
+    for width in 160..=300 {
+        resize(&mut app, width, 40);
+        assert!(picture(&app).contains("│ WHY "), "{width}\n{}", picture(&app));
     }
 }
 

@@ -63,7 +63,7 @@ pub static FOLDED: &[Column<FoldedLine>] = &[
     Column::new("txrate", "TX/s", ValueKind::Rate, |line, _| rate(line, |row| row.sums.sent_per_second, |row| Some(row.connection.rates()?.sent)))
         .width(5, 6).rank(14).about("Payload sent per second, in bytes per second."),
     Column { first_order: Order::Descending, ..Column::new(WHY, "WHY", ValueKind::Text, why)
-        .width(12, 48).rank(0).about("Why it is here: what is wrong, else what is notable; sorted by it, the worst stand first.") },
+        .width(12, 48).rank(0).cause().about("Why it is here: what is wrong, else what is notable; sorted by it, the worst stand first.") },
 ];
 
 const fn row(line: &FoldedLine) -> Option<&FoldedRow> {
