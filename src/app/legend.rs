@@ -21,6 +21,7 @@ pub const MARKS: &[MarkRow] = &[
     MarkRow { marks: "→", about: "from one state to the next; to a peer" },
     MarkRow { marks: "⇢", about: "states in between were missed" },
     MarkRow { marks: "+ −", about: "came and went, per second" },
+    MarkRow { marks: "– ?", about: "not known" },
     MarkRow { marks: "· • ±", about: "between parts; an item; may be off by so much" },
     MarkRow { marks: "← ↑ → ↓", about: "keys" },
     MarkRow { marks: "◄ ► ▲ ▼", about: "where a line between states leads" },

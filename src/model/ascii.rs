@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthChar;
 pub fn glyph(character: char) -> char {
     match character {
         ' '..='~' => character,
-        '─' | '╴' | '╶' | '•' | '−' | '—' | '▃' | '▄' => '-',
+        '─' | '╴' | '╶' | '•' | '−' | '–' | '—' | '▃' | '▄' => '-',
         '│' | '╵' | '╷' | '▏' | '·' => '|',
         '→' | '▌' | '≥' | '►' | '▸' => '>',
         '⇢' | '…' | '±' => '~',

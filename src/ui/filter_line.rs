@@ -37,18 +37,19 @@ pub fn draw(painter: &mut Painter<'_>, app: &App, layout: &Layout, edit: &Filter
     let start = painter.put(0, area.y, prompt(edit), area.width, Role::Accent);
     let shown = window(&edit.line, area.width.saturating_sub(prompt_width(edit) + 1));
     painter.put(start, area.y, shown.text, area.width, Role::Strong);
-    let below = Rect { y: area.y + 1, height: 1, ..area };
-    match edit.note().filter(|_| area.height > 1) {
+    let note_width = if area.height > 1 { area.width } else { 0 };
+    match edit.note() {
         Some(FilterNote::Wrong(place)) => {
             let text = edit.line.text();
             let before = u16::try_from(cells(&text[shown.start.min(place.start)..place.start])).unwrap_or(u16::MAX);
             let width = u16::try_from(cells(&text[place])).unwrap_or(u16::MAX).max(1);
             let x = start.saturating_add(before);
             painter.restyle(Rect { x, y: area.y, width, height: 1 }.intersection(area), painter.style(Role::Error));
-            painter.put(x, below.y, &"^".repeat(usize::from(width.min(area.width))), area.width, Role::Error);
+            // Where there is no line below, its look has to do.
+            painter.put(x, area.y + 1, &"^".repeat(usize::from(width.min(area.width))), note_width, Role::Error);
         }
         Some(FilterNote::Remark(remark)) => {
-            painter.put(start, below.y, &remark, area.width.saturating_sub(start + 1), Role::Dim);
+            painter.put(start, area.y + 1, &remark, note_width.saturating_sub(start + 1), Role::Dim);
         }
         None => {}
     }
