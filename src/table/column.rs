@@ -87,6 +87,7 @@ pub enum SocketFact {
 }
 
 /// One column of a table of `R`: all that is known of it, said once.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub struct Column<R: 'static> {
     /// The keyword in filters, `--columns`, `--sort`.
     pub key: &'static str,
