@@ -26,6 +26,7 @@ pub mod footer;
 pub mod fuzzy;
 mod gather;
 pub mod help;
+pub mod help_page;
 pub mod input;
 pub mod inspector;
 pub mod keymap;

@@ -5,28 +5,14 @@ use crate::app::binding::{Binding, KeyContext};
 use crate::app::keymap::remap::Keymap;
 use crate::app::keymap::{SECTIONS, bindings, section};
 use crate::app::legend::MARKS;
-use crate::app::scroll::Scroll;
 use crate::table::cut::cells;
 use crate::table::filter::cheat_sheet::CHEAT_SHEET;
 use crate::table::filter::saved::SavedFilters;
 
-/// The longest text that may be typed to find lines, in bytes.
-const SEARCH_LEN_MAX: usize = 32;
 /// From this width on there are two columns.
 const TWO_COLUMNS_WIDTH_MIN: u16 = 116;
 /// Cells of the keys, at least.
 const LABEL_WIDTH_MIN: usize = 14;
-
-/// The help that is open.
-#[derive(Debug, Default)]
-pub struct HelpPage {
-    /// Which part of it is on the screen.
-    pub scroll: Scroll,
-    /// What is typed to find lines.
-    pub search: String,
-    /// Whether it is being typed.
-    pub is_typing: bool,
-}
 
 /// A line of the help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,24 +30,6 @@ pub enum HelpLine {
         /// Cells of the label, the same in all of its section.
         label_width: u16,
     },
-}
-
-impl HelpPage {
-    /// Adds to what is typed to find lines.
-    pub(super) fn type_text(&mut self, text: &str) {
-        for character in text.chars().filter(|character| !character.is_control()) {
-            if self.search.len() + character.len_utf8() <= SEARCH_LEN_MAX {
-                self.search.push(character);
-            }
-        }
-        self.scroll = Scroll::default();
-    }
-
-    /// Takes the last letter of what is typed away.
-    pub(super) fn erase(&mut self) {
-        self.search.pop();
-        self.scroll = Scroll::default();
-    }
 }
 
 /// Every line of the help that has `search`, for the page on which `context` decides what acts; `title` is its name.

@@ -9,7 +9,7 @@ use crate::app::dialog::part::DialogPart;
 use crate::app::effect::Effect;
 use crate::app::explain::Explained;
 use crate::app::filter_edit::FilterEdit;
-use crate::app::help::HelpPage;
+use crate::app::help_page::HelpPage;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
 use crate::app::tabs::Tab;

@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::app::help::{HelpLine, HelpPage, columns};
+use crate::app::help::{HelpLine, columns};
+use crate::app::help_page::HelpPage;
 use crate::app::layout::Layout;
 use crate::app::scroll::ScrollPosition;
 use crate::ui::painter::Painter;
