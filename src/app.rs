@@ -3,10 +3,14 @@
 //! `update(&mut App, Msg) -> Vec<Effect>` decides; it performs no I/O and reads no clock: "now" is the moment of the
 //! last sample. What takes longer is done by `background`, when and as far as the event loop allows.
 
+mod act_all;
+mod acted;
 mod action;
 pub mod background;
 pub mod binding;
 mod candidates;
+mod cell;
+pub mod click;
 pub mod clock;
 mod close;
 pub mod columns;
@@ -19,6 +23,7 @@ pub mod diagram;
 pub mod dialog;
 pub mod effect;
 pub mod explain;
+mod export;
 pub mod filter_edit;
 mod filtering;
 pub mod flows;
@@ -49,6 +54,7 @@ pub mod path;
 pub mod pending;
 pub mod prose;
 pub mod related;
+pub mod reset;
 mod row_log;
 mod samples;
 mod save_config;
@@ -61,6 +67,8 @@ mod sorting;
 pub mod states;
 pub mod summary;
 pub mod tabs;
+mod tagging;
+pub mod tags;
 pub mod testing;
 pub mod themes;
 pub mod young;
@@ -68,6 +76,7 @@ pub mod young;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use crate::app::acted::Acted;
 use crate::app::background::PendingWork;
 use crate::app::effect::Effect;
 use crate::app::flows::Flows;
@@ -81,6 +90,7 @@ use crate::app::pending::PendingDeltas;
 use crate::app::save_config::SavedEntries;
 use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
+use crate::app::tags::Tags;
 use crate::app::themes::ThemeList;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
@@ -163,6 +173,12 @@ pub struct App {
     pub mode: Mode,
     /// The panels of the tabs.
     pub panels: Panels,
+    /// The rows that the user has tagged.
+    pub tags: Tags,
+    /// From when on lowest and highest count, after `R`.
+    counted_from: Option<Timestamp>,
+    /// What came of actions over several targets.
+    acted: Acted,
     /// Messages.
     pub notices: Notices,
     /// Whether the user holds the screen still.
@@ -218,6 +234,9 @@ impl App {
             tab: Tab::default(),
             page: Page::default(),
             mode: Mode::default(),
+            tags: Tags::default(),
+            counted_from: None,
+            acted: Acted::default(),
             notices: Notices::default(),
             frozen: false,
             pending: PendingDeltas::default(),
@@ -256,11 +275,13 @@ impl App {
             Msg::Key(event) => self.on_key(event, None),
             Msg::EarlyKey(event, early) => self.on_key(event, Some(early)),
             Msg::Mouse(event) => self.on_mouse(event),
+            Msg::Click(target) => self.on_click(target),
             Msg::Paste(text) => self.on_paste(&text),
             Msg::Resize(width, height) => self.on_resize((width, height)),
             Msg::Delta(delta) => self.on_delta(*delta),
             Msg::Kill(report) => self.on_kill_report(&report),
             Msg::Close(report) => self.on_close_report(&report),
+            Msg::Exported(report) => self.on_export_report(&report),
             Msg::SourceFailed(why) => self.on_source_failed(why),
             Msg::SourceEnded => self.on_source_ended(),
             Msg::HostNames(names) => self.on_host_names(names),
@@ -291,6 +312,9 @@ impl App {
 
     fn on_resize(&mut self, size: (u16, u16)) -> Vec<Effect> {
         self.config.size = size;
+        if let Mode::ConfirmAll(confirm) = &mut self.mode {
+            confirm.begin(size);
+        }
         self.panels.change_tables(|table| table.columns_mut().forget_widths());
         self.refresh_panel();
         self.dirty = true;

@@ -8,6 +8,7 @@ mod args;
 mod command;
 mod commands;
 mod config;
+mod export;
 mod global;
 mod help;
 mod names;

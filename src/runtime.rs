@@ -5,6 +5,7 @@ mod closes;
 mod config_file;
 mod confirm_guard;
 mod event_loop;
+pub mod exports;
 mod keys;
 mod kills;
 pub mod load;
@@ -49,6 +50,7 @@ use crate::runtime::closes::Closes;
 use crate::runtime::config_file::ConfigFile;
 use crate::runtime::confirm_guard::TerminalInput;
 use crate::runtime::event_loop::{EffectHandlers, EventLoop, EventQueues};
+use crate::runtime::exports::{ExportText, Exports};
 use crate::runtime::kills::{KillWait, Kills};
 use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
@@ -81,6 +83,8 @@ pub struct ScreenOptions {
     pub themes: ScreenThemes,
     /// What the user is told at the start.
     pub remarks: Vec<String>,
+    /// Makes the text of a file with sockets.
+    pub export: ExportText,
 }
 
 /// Runs the screen on `source` until the user quits, a signal comes or the terminal vanishes.
@@ -120,6 +124,7 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     });
     let close_allowed = source.info().abilities.close && !options.settings.read_only;
     let closes = close_allowed.then(|| Closes::new(Arc::clone(&host), sender.clone()));
+    let exports = Exports::new(options.export, sender.clone());
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
     let config_file = options.config_path.clone().map(|path| ConfigFile::new(path, sender.clone()));
     let sampler = Sampler::start(source, options.settings.interval, sender).context("cannot start the sampler")?;
@@ -130,7 +135,7 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     let input = read_keys(Arc::clone(&keyboard), background_sender).context("cannot start to read keys")?;
 
     let queues = EventQueues { signals, input, background, messages };
-    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes, config_file };
+    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes, config_file, exports };
     let ended = runtime.block_on(EventLoop::new(app, queues, handlers).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))

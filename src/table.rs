@@ -3,6 +3,7 @@
 //! A column is one row of a static table: everything else (cells, JSON, filters, sort menu, help) is derived from it.
 
 pub mod braille;
+pub mod cell_term;
 pub mod column;
 pub mod connections;
 pub mod cut;

@@ -4,6 +4,7 @@ mod bars;
 mod confirm;
 mod detail;
 mod explain;
+mod file_name_line;
 mod filter_line;
 mod flow;
 mod footer;
@@ -27,6 +28,7 @@ pub mod theme;
 use ratatui::Frame;
 
 use crate::app::App;
+use crate::app::click::ClickRegion;
 use crate::app::keymap::remap::Keymap;
 use crate::app::layout::Layout;
 use crate::app::mode::{Mode, Page};
@@ -36,20 +38,29 @@ use crate::ui::theme::{Role, Theme};
 
 /// Draws everything in `theme`.
 pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
+    drop(draw_to_click(frame, app, theme));
+}
+
+/// Draws everything in `theme`; answers what can be clicked beside rows, headings, tabs and keys.
+pub fn draw_to_click(frame: &mut Frame<'_>, app: &App, theme: &Theme) -> Vec<ClickRegion> {
     let area = frame.area();
-    let painter = &mut Painter::new(frame.buffer_mut(), theme);
+    let mut painter = Painter::new(frame.buffer_mut(), theme);
     if (area.width, area.height) != app.config.size {
         // The terminal has just changed its size; the message that tells the app is on its way.
-        return;
+        return Vec::new();
     }
     let Some(layout) = app.layout() else {
-        draw_too_small(painter, app.mode.is_dialog(), &app.config.settings.keymap);
-        return;
+        draw_too_small(&mut painter, app.mode.is_dialog(), &app.config.settings.keymap);
+        return Vec::new();
     };
-    draw_screen(painter, app, &layout);
-    if let Mode::Filter(edit) = &app.mode {
-        frame.set_cursor_position(filter_line::cursor(&layout, edit));
+    draw_screen(&mut painter, app, &layout);
+    let regions = painter.into_regions();
+    match &app.mode {
+        Mode::Filter(edit) => frame.set_cursor_position(filter_line::cursor(&layout, edit)),
+        Mode::Export(edit) => frame.set_cursor_position(file_name_line::cursor(&layout, edit)),
+        _ => {}
     }
+    regions
 }
 
 fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
@@ -68,8 +79,9 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     match &app.mode {
         Mode::Normal => {}
         Mode::Filter(edit) => filter_line::draw(painter, app, layout, edit),
+        Mode::Export(edit) => file_name_line::draw(painter, layout, edit),
         Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
-        Mode::Confirm(_) | Mode::ConfirmClose(_) => {
+        Mode::Confirm(_) | Mode::ConfirmClose(_) | Mode::ConfirmAll(_) => {
             if let Some(view) = app.dialog_view() {
                 confirm::draw(painter, &view, &app.config.settings.keymap, &app.footer());
             }

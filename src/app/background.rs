@@ -19,6 +19,7 @@ use crate::diagnosis::finding::Finding;
 use crate::model::process::ProcessId;
 use crate::store::groups::ProcessSocketsCount;
 use crate::store::groups::members::Members;
+use crate::store::groups::tagged::TaggedMembers;
 use crate::store::intake::Intake;
 
 /// Where samples follow one another at once, every so many of them are looked at for findings.
@@ -37,10 +38,11 @@ struct BackgroundJob {
 }
 
 /// All kinds of background work, in the order in which they are done: what the user waits for first, new data last.
-const JOBS: [BackgroundJob; 10] = [
+const JOBS: [BackgroundJob; 11] = [
     BackgroundJob { is_due: |app| app.work.filter_trial.is_some(), advance: App::try_filter },
     BackgroundJob { is_due: |app| app.work.holdings.is_some(), advance: App::count_holdings },
     BackgroundJob { is_due: |app| app.work.members.is_some(), advance: App::gather_members },
+    BackgroundJob { is_due: |app| app.work.tagged.is_some(), advance: App::gather_tagged_members },
     BackgroundJob { is_due: |app| app.panels.is_busy(), advance: App::arrange_tables },
     BackgroundJob { is_due: App::is_oldest_wanted, advance: App::renew_oldest },
     BackgroundJob { is_due: App::is_searching_related, advance: App::search_related },
@@ -61,6 +63,10 @@ pub(super) struct PendingWork {
     members: Option<(Members, Purpose)>,
     /// Whether anything passes the filter that is being typed.
     pub(super) filter_trial: Option<FilterTrial>,
+    /// For an action over the tagged rows.
+    tagged: Option<(TaggedMembers, Purpose)>,
+    /// What is to be done outside of the app, found by background work.
+    effects: Vec<Effect>,
     /// The bell is to ring.
     bell: bool,
 }
@@ -83,6 +89,11 @@ impl PendingWork {
     pub(super) fn gather(&mut self, members: Members, purpose: Purpose) {
         self.members = Some((members, purpose));
     }
+
+    /// Starts to gather what the tagged rows stand for.
+    pub(super) fn gather_tagged(&mut self, members: TaggedMembers, purpose: Purpose) {
+        self.tagged = Some((members, purpose));
+    }
 }
 
 impl App {
@@ -100,7 +111,8 @@ impl App {
             (job.advance)(self, &mut steps);
         }
         let bell = std::mem::take(&mut self.work.bell).then_some(Effect::Bell);
-        self.collect().into_iter().chain(self.look_up()).chain(bell).chain(self.stop()).collect()
+        let found = std::mem::take(&mut self.work.effects);
+        found.into_iter().chain(self.collect()).chain(self.look_up()).chain(bell).chain(self.stop()).collect()
     }
 
     fn count_holdings(&mut self, steps: &mut usize) {
@@ -114,9 +126,19 @@ impl App {
     fn gather_members(&mut self, steps: &mut usize) {
         let Some((mut members, purpose)) = self.work.members.take() else { return };
         if members.advance(&self.store, steps) {
-            self.ask_which(members, purpose);
+            self.ask_which(members, &purpose);
         } else {
             self.work.members = Some((members, purpose));
+        }
+    }
+
+    fn gather_tagged_members(&mut self, steps: &mut usize) {
+        let Some((mut members, purpose)) = self.work.tagged.take() else { return };
+        if members.advance(&self.store, steps) {
+            let effects = self.on_tagged(members, purpose);
+            self.work.effects.extend(effects);
+        } else {
+            self.work.tagged = Some((members, purpose));
         }
     }
 
@@ -124,6 +146,7 @@ impl App {
     fn arrange_tables(&mut self, steps: &mut usize) {
         if self.panels.advance(&self.store, steps) {
             self.refresh_panel();
+            self.drop_tags_of_gone();
             self.dirty = true;
         }
     }
@@ -216,6 +239,7 @@ impl App {
             detail.renew(&self.store);
         }
         self.refresh_panel();
+        self.drop_tags_of_gone();
         self.dirty = true;
         STEPS_A_PLACE * (touched.added.len() + touched.renewed.len())
     }

@@ -14,6 +14,8 @@ pub enum KeyScope {
     Detail,
     /// The filter line.
     Filter,
+    /// The line in which the name of a file is typed.
+    FileName,
     /// A menu.
     Menu,
     /// The column chooser.
@@ -41,7 +43,7 @@ pub enum KeyScope {
 impl KeyScope {
     /// Whether a character types text here, so that no binding can have it as its key.
     pub(crate) const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette | Self::ConfirmWord | Self::HelpSearch)
+        matches!(self, Self::Filter | Self::FileName | Self::Palette | Self::ConfirmWord | Self::HelpSearch)
     }
 }
 
@@ -56,6 +58,10 @@ pub enum PanelAbility {
     Fold,
     /// Charts go back over a span of time.
     Span,
+    /// Rows have cells, of which one is chosen.
+    Cell,
+    /// Rows stand for sockets and can be tagged.
+    Tag,
 }
 
 impl PanelAbility {
@@ -66,6 +72,8 @@ impl PanelAbility {
             Self::Follow => "rows do not change places here",
             Self::Fold => "nothing is folded here: ‹sort-left› and ‹sort-right› sort, ‹group› folds the connections",
             Self::Span => "there are no charts here; ‹tab-states› shows the tab that has them",
+            Self::Tag => "rows are tagged on tabs 1 to 4 and 7, where they stand for sockets",
+            Self::Cell => "there are no cells to choose here; tabs 1 to 4 and 7 have them",
         }
     }
 }
@@ -93,6 +101,8 @@ pub struct On {
     /// What has the keyboard.
     pub scopes: &'static [KeyScope],
     ability: Option<PanelAbility>,
+    /// What it does on a tab without that ability but with cells, in place of a refusal.
+    instead: Option<fn(&mut App)>,
     selection: Option<OnSelection>,
     changes_machine: bool,
 }
@@ -128,13 +138,25 @@ pub(in crate::app) const MAIN: &[KeyScope] = &[KeyScope::Table, KeyScope::Detail
 
 /// Acts in `scopes`, whatever is on the screen.
 pub(in crate::app) const fn on(scopes: &'static [KeyScope]) -> On {
-    On { scopes, ability: None, selection: None, changes_machine: false }
+    On { scopes, ability: None, instead: None, selection: None, changes_machine: false }
 }
 
 impl On {
     /// The same on those tabs only that have `ability`.
     pub(in crate::app) const fn with(self, ability: PanelAbility) -> Self {
         Self { ability: Some(ability), ..self }
+    }
+
+    /// The same, and `run` on tabs that have cells but not the ability.
+    pub(in crate::app) const fn or_else_on_cells(self, run: fn(&mut App)) -> Self {
+        Self { instead: Some(run), ..self }
+    }
+
+    /// What it does in `context` in place of saying that the tab has not the ability.
+    pub(in crate::app) fn instead(&self, context: &KeyContext) -> Option<fn(&mut App)> {
+        let has = |ability| context.abilities.contains(&ability);
+        let lacks = context.scope == KeyScope::Table && self.ability.is_some_and(|ability| !has(ability));
+        self.instead.filter(|_| lacks && has(PanelAbility::Cell))
     }
 
     /// The same where one of `kinds` is selected; elsewhere it says `otherwise`.

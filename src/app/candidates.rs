@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::app::effect::ExportFile;
 #[cfg(doc)]
 use crate::model::action::Kill;
 use crate::model::process::Process;
@@ -11,12 +12,14 @@ use crate::model::process::Process;
 pub(super) const GONE: &str = "this connection is gone; there is nothing to close";
 
 /// What the members of a group are gathered for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// A signal to one of its processes.
     Kill,
     /// The close of one of its sockets.
     Close,
+    /// The sockets are written to this file.
+    Export(ExportFile),
 }
 
 /// Who may be meant by a signal: never none, but while they are being gathered.

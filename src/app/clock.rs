@@ -15,6 +15,11 @@ pub fn date_and_time(wall: WallTime, utc_offset_seconds: i32) -> String {
     format(wall, utc_offset_seconds, "%Y-%m-%d %H:%M")
 }
 
+/// `wall` as a part of a file name: `20260131-120103`.
+pub fn file_time(wall: WallTime, utc_offset_seconds: i32) -> String {
+    format(wall, utc_offset_seconds, "%Y%m%d-%H%M%S")
+}
+
 /// Blank if `wall` is out of what a calendar holds.
 fn format(wall: WallTime, utc_offset_seconds: i32, form: &str) -> String {
     let zone = TimeZone::fixed(Offset::from_seconds(utc_offset_seconds).unwrap_or(Offset::UTC));
@@ -32,6 +37,7 @@ mod tests {
         assert_eq!(time_of_day(wall, 0), "00:01:03.214");
         assert_eq!(time_of_day(wall, -3_600), "23:01:03.214");
         assert_eq!(date_and_time(wall, 7_200), "2026-01-01 02:01");
+        assert_eq!(file_time(wall, 0), "20260101-000103");
         assert_eq!(time_of_day(WallTime(i64::MAX), 0), "");
     }
 }

@@ -1,6 +1,7 @@
 //! Closing one socket: which one, what is asked before, what is said after. The host closes it.
 
 use crate::app::App;
+use crate::app::acted::ReportUse;
 use crate::app::candidates::{GONE, Purpose};
 use crate::app::dialog::part::{DialogEmphasis, DialogPart};
 use crate::app::effect::Effect;
@@ -21,6 +22,12 @@ use crate::table::{column, units};
 impl App {
     /// Opens the dialog for the selected socket, or says why not.
     pub(super) fn ask_to_close(&mut self) {
+        if self.has_tags_here() {
+            return match self.may_close() {
+                Ok(()) => self.gather_tagged(Purpose::Close),
+                Err(why) => drop(self.say(NoticeLevel::Bad, why.as_str())),
+            };
+        }
         let id = self.may_close().and_then(|()| self.picked()).and_then(|selection| self.socket_to_close(selection));
         match id {
             Ok(Some(id)) => self.ask_to_close_socket(id),
@@ -58,8 +65,11 @@ impl App {
             (CloseOutcome::Gone, _) => (NoticeLevel::Plain, format!("{socket} had closed already; nothing was done")),
             (_, why) => (NoticeLevel::Bad, format!("not closed: {}", why.unwrap_or("the kernel does not say why"))),
         };
-        let text = self.marked_made_up(text);
-        self.say(level, text.as_str());
+        match self.acted.take_close(report, &text) {
+            ReportUse::Counted => return Vec::new(),
+            ReportUse::Last(level, text) => drop(self.say(level, self.marked_made_up(text).as_str())),
+            ReportUse::Single => drop(self.say(level, self.marked_made_up(text).as_str())),
+        }
         vec![Effect::Sample]
     }
 
@@ -100,7 +110,7 @@ impl App {
     }
 
     /// The dialog that holds the very effect that will run.
-    fn close_question(&self, id: SocketId) -> Result<ConfirmClose, String> {
+    pub(super) fn close_question(&self, id: SocketId) -> Result<ConfirmClose, String> {
         let row = self.row(id).filter(|row| !row.is_closed()).ok_or(GONE)?;
         let socket = &row.connection.socket;
         if let Some(spared) = self.spared(socket) {
@@ -130,7 +140,14 @@ impl App {
             DialogPart::always("peer", effects.there, DialogEmphasis::Alarm).unless_full(3),
         ]);
         let ends = close.ends(self.store.names());
-        Ok(ConfirmClose { effect: Effect::Close(close), ends, parts, word: TypedWord::of(&cautions), again: false })
+        Ok(ConfirmClose {
+            effect: Effect::Close(close),
+            ends,
+            parts,
+            word: TypedWord::of(&cautions),
+            cautions,
+            again: false,
+        })
     }
 
     /// Why it is never closed, as far as its owners tell; the host looks again.

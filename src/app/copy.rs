@@ -7,11 +7,12 @@ use serde_json::{Map, Value as Json};
 use crate::app::App;
 use crate::app::copy::commands::CommandPlace;
 use crate::app::effect::Effect;
-use crate::app::menu::{MenuChoice, MenuLine};
+use crate::app::menu::{MenuChoice, MenuLine, MenuLines};
 use crate::app::notice::NoticeLevel;
 use crate::app::panels::network::NetworkPanel;
 use crate::app::panels::{OpenTarget, log};
 use crate::app::selection::Selected;
+use crate::app::tags::Tag;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::quoting::shell_word;
 use crate::model::text::DisplayText;
@@ -22,16 +23,47 @@ use crate::table::column::{Column, default_columns};
 use crate::table::connections::COLUMNS;
 use crate::table::folded::FoldedLine;
 use crate::table::folded::columns::FOLDED;
+use crate::table::units;
+
+/// What the command is called that lists what a row stands for.
+const LIST_COMMAND: &str = "conntop";
 
 impl App {
     /// Opens the menu of what can be copied of the selected row. The texts are those of this moment.
     pub(super) fn open_copy_menu(&mut self) {
+        if self.has_tags_here() {
+            return self.open_copy_menu_of_tagged();
+        }
         let texts = self.copies_of(self.selected());
         if texts.is_empty() {
             self.say(NoticeLevel::Plain, "there is no row to copy");
         } else {
             self.open_menu(MenuChoice::Text(texts), 0);
         }
+    }
+
+    /// Opens the menu of what can be copied of all tagged rows: of each kind the texts of all of them, one a line.
+    fn open_copy_menu_of_tagged(&mut self) {
+        let mut tags: Vec<Tag> = self.tags_here().collect();
+        tags.sort_unstable();
+        let mut kinds: Vec<MenuLines> = Vec::new();
+        for copy in tags.into_iter().flat_map(|tag| self.copies_of(Selected::from(tag))) {
+            match kinds.iter_mut().find(|kind| kind.label == copy.label) {
+                // That command is about the row under the cursor.
+                _ if copy.label == LIST_COMMAND => {}
+                Some(kind) if kind.lines.contains(&copy.about) => {}
+                Some(kind) => kind.lines.push(copy.about),
+                None => kinds.push(MenuLines { label: copy.label, lines: vec![copy.about] }),
+            }
+        }
+        self.open_menu(MenuChoice::Lines(kinds), 0);
+    }
+
+    /// Puts the lines of `text` on the clipboard.
+    pub(super) fn copy_lines(&mut self, text: &MenuLines) -> Vec<Effect> {
+        let count = units::counted(text.lines.len() as u64, "line");
+        self.say(NoticeLevel::Good, format!("copied: {} of the tagged rows, {count}", text.label).as_str());
+        vec![Effect::CopyLines(text.lines.iter().map(|line| DisplayText::new(line)).collect())]
     }
 
     /// Puts `text` on the clipboard.
@@ -118,7 +150,7 @@ impl App {
     /// The command that lists what Enter shows of the selected row.
     fn list_command(&self) -> Option<MenuLine> {
         match self.panel().open(&self.panel_context()) {
-            OpenTarget::Filtered(filter) => Some(line("conntop", format!("conntop list {}", shell_word(&filter)))),
+            OpenTarget::Filtered(filter) => Some(line(LIST_COMMAND, format!("conntop list {}", shell_word(&filter)))),
             OpenTarget::Nothing | OpenTarget::Details(_) | OpenTarget::Refused(_) => None,
         }
     }

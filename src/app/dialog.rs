@@ -3,6 +3,7 @@
 //! A pure function of the question and the size, which drawing and confirming both use: what is not on the screen
 //! cannot be confirmed.
 
+mod all;
 pub mod part;
 
 use crate::app::App;
@@ -23,7 +24,7 @@ const APART_WIDTH_MIN: u16 = 60;
 /// So much of a command line is shown: some three lines. The process is known without it.
 const COMMAND_WIDTH_MAX: u16 = 180;
 /// With less room beside the labels nothing can be read.
-const ROOM_MIN: usize = 16;
+pub(super) const ROOM_MIN: usize = 16;
 /// A line of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialogLine {
@@ -66,6 +67,7 @@ impl App {
                 let apart = ends_apart(confirm);
                 Some(DialogView::of("Close this socket?", &parts, &apart, confirm.again, self.config.size))
             }
+            Mode::ConfirmAll(confirm) => Some(confirm.view(self.config.size)),
             _ => None,
         }
     }
@@ -80,12 +82,17 @@ impl App {
     }
 }
 
+/// Cells inside of the border of a dialog in a window of `size`.
+pub(super) fn dialog_width(size: (u16, u16)) -> u16 {
+    let sides = if size.0 < APART_WIDTH_MIN { BORDER.0 } else { BORDER.0 + 2 };
+    size.0.saturating_sub(sides).min(WIDTH_MAX)
+}
+
 impl DialogView {
     /// The dialog that asks `title` in a window of `size`. `apart` stands for the first of `parts` where that does not fit
     /// into one line.
     fn of(title: &str, parts: &[DialogPart], apart: &[DialogPart], again: bool, size: (u16, u16)) -> Self {
-        let sides = if size.0 < APART_WIDTH_MIN { BORDER.0 } else { BORDER.0 + 2 };
-        let width = size.0.saturating_sub(sides).min(WIDTH_MAX);
+        let width = dialog_width(size);
         // The last line has the keys.
         let height = usize::from(size.1.saturating_sub(BORDER.1 + 1));
         let label_width = parts.iter().chain(apart).map(|part| cells(part.label)).max().unwrap_or(0) + 1;
@@ -108,7 +115,7 @@ impl DialogView {
     }
 
     /// Says that it does not fit.
-    fn refusing(self) -> Self {
+    pub(super) fn refusing(self) -> Self {
         let text = "this window is too small to show whom it hits, so nothing is done: make the window larger";
         let line = |text| DialogLine { label: "", text, emphasis: DialogEmphasis::Alarm };
         let lines = wrap(text, usize::from(self.width.max(1))).into_iter().map(line).collect();
@@ -138,6 +145,12 @@ fn lines(parts: &[DialogPart], apart: &[DialogPart], room: usize, height: usize)
 }
 
 impl DialogPart {
+    /// What it says in lines of `room` cells, in as few words as there are if `is_short`.
+    pub(super) fn lines_of(&self, is_short: bool, room: usize) -> Vec<DialogLine> {
+        let short = self.short.as_ref().filter(|_| is_short);
+        self.lines(short.unwrap_or(&self.text), room)
+    }
+
     /// `text` in lines of `room` cells; nothing of it is cut.
     fn lines(&self, text: &str, room: usize) -> Vec<DialogLine> {
         let wrapped = if matches!(self.label, "local" | "remote") { wrap_end(text, room) } else { wrap(text, room) };
@@ -145,6 +158,21 @@ impl DialogPart {
             |(at, text)| DialogLine { label: if at == 0 { self.label } else { "" }, text, emphasis: self.emphasis };
         wrapped.into_iter().enumerate().map(line).collect()
     }
+}
+
+/// A target in lines of `room` cells: words stay whole, and an endpoint that is longer than a line is broken as [`wrap_end`] does.
+pub(super) fn wrap_target(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| cells(line) + 1 + cells(word) <= room) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.extend(wrap_end(word, room)),
+        }
+    }
+    lines
 }
 
 /// An endpoint in lines of `room` cells, broken behind a `:` of its address: a port is never torn apart.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::action::Kill;
 use crate::model::closing::Close;
 use crate::model::snapshot::Needs;
+use crate::model::socket::SocketId;
 use crate::model::text::DisplayText;
 
 /// The config file as it is to be.
@@ -31,6 +32,10 @@ pub enum Effect {
     Kill(Kill),
     /// Close one socket.
     Close(Close),
+    /// Close each of these sockets.
+    CloseAll(Vec<Close>),
+    /// Write sockets to a new file.
+    Export(Export),
     /// Collect this beside the sockets from the next sample on.
     Collect(Needs),
     /// Ask what these addresses are called, the first ones first, and about no others any more.
@@ -49,4 +54,35 @@ pub enum Effect {
     Bell,
     /// Put this on the clipboard (OSC 52).
     Copy(DisplayText),
+    /// Put these lines on the clipboard.
+    CopyLines(Vec<DisplayText>),
+}
+
+/// A file that is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportFile {
+    /// Its path, as it was typed.
+    pub path: String,
+    /// What is written into it.
+    pub format: ExportFormat,
+}
+
+/// Sockets that are to be written to a new file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The file.
+    pub file: ExportFile,
+    /// The sockets; those that are gone by then are left out.
+    pub sockets: Vec<SocketId>,
+}
+
+/// What is written into a file: each as `conntop list --format` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// One JSON object a line.
+    Ndjson,
+    /// Comma-separated values with a heading.
+    Csv,
+    /// Bare values with tabs between.
+    Plain,
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::binding::{Binding, KeyContext};
 use crate::app::filter_edit::FilterEdit;
 use crate::app::keymap;
-use crate::app::mode::{Mode, Page};
+use crate::app::mode::{ExportEdit, Mode, Page};
 use crate::app::selection::SelectionKind;
 use crate::table::cut::cells;
 
@@ -73,7 +73,10 @@ impl App {
 
     /// The keys in the footer, as many as have room; none where it says something else.
     pub fn footer_hints(&self) -> Vec<FooterHint> {
-        let says_else = matches!(&self.mode, Mode::Filter(FilterEdit { error: Some(_), .. }));
+        let says_else = matches!(
+            &self.mode,
+            Mode::Filter(FilterEdit { error: Some(_), .. }) | Mode::Export(ExportEdit { error: Some(_), .. })
+        );
         if says_else || self.notices.latest().is_some() {
             return Vec::new();
         }

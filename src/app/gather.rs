@@ -19,7 +19,7 @@ impl App {
     }
 
     /// Asks which of `members` is meant, if the row that they are of is still the picked one.
-    pub(super) fn ask_which(&mut self, members: Members, purpose: Purpose) {
+    pub(super) fn ask_which(&mut self, members: Members, purpose: &Purpose) {
         if !matches!(self.mode, Mode::Normal) || self.selected() != Selected::from(members.of()) {
             return;
         }
@@ -27,6 +27,8 @@ impl App {
         match purpose {
             Purpose::Kill => self.ask_which_owner(owners(members)),
             Purpose::Close => self.ask_which_socket(&members),
+            // A file takes all of them: nothing is to be chosen.
+            Purpose::Export(_) => {}
         }
     }
 

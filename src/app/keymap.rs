@@ -6,8 +6,8 @@ use crate::app::binding::{Binding, KeyContext, KeyScope, MAIN, PanelAbility, Run
 use crate::app::columns::ColumnChange;
 use crate::app::effect::Effect;
 use crate::app::keymap::key::{
-    BACK_TAB, BACKSPACE, DELETE, DOWN, END, ENTER, ESC, HOME, LEFT, PAGE_DOWN, PAGE_UP, RIGHT, TAB, UP, char, ctrl,
-    function,
+    BACK_TAB, BACKSPACE, CONTROL_LEFT, CONTROL_RIGHT, DELETE, DOWN, END, ENTER, ESC, HOME, LEFT, PAGE_DOWN, PAGE_UP,
+    RIGHT, TAB, UP, char, ctrl, function,
 };
 use crate::app::selection::SelectionKind;
 use crate::app::tabs::TABS;
@@ -16,17 +16,19 @@ pub mod key;
 pub mod remap;
 
 use KeyScope::{
-    Columns, Confirm, ConfirmClose, ConfirmKill, ConfirmSave, ConfirmWord, Detail, Explain, Filter, Help, HelpSearch,
-    Menu, Palette, Table,
+    Columns, Confirm, ConfirmClose, ConfirmKill, ConfirmSave, ConfirmWord, Detail, Explain, FileName, Filter, Help,
+    HelpSearch, Menu, Palette, Table,
 };
-use PanelAbility::{Fold, Follow, Sort, Span};
+use PanelAbility::{Cell, Fold, Follow, Sort, Span, Tag};
 use Run::{Ask, Back, Change, Confirm as Yes};
 
-const LISTS: &[KeyScope] = &[Table, Detail, Menu, Columns, ConfirmSave, Help, Explain];
+const LISTS: &[KeyScope] =
+    &[Table, Detail, Menu, Columns, ConfirmSave, Help, Explain, Confirm, ConfirmKill, ConfirmClose];
 const EVERYWHERE: &[KeyScope] = &[
     Table,
     Detail,
     Filter,
+    FileName,
     Menu,
     Columns,
     Palette,
@@ -70,8 +72,10 @@ const MOVING: &[Binding] = &[
     Binding { action: "back",         keys: &[ESC],                             name: "back",      help: "back: close this, clear the filter",        on: on(EVERYWHERE),            run: Back(App::back),                          footer: 11 },
     Binding { action: "follow",       keys: &[char('F')],                       name: "follow",    help: "keep the selected row on its line, or not", on: on(&[Table]).with(Follow), run: Change(App::follow),                      footer: 0 },
     // Looking
-    Binding { action: "next-tab",     keys: &[TAB],                             name: "next tab",  help: "the next tab",                              on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(1))),  footer: 0 },
-    Binding { action: "previous-tab", keys: &[BACK_TAB],                        name: "previous",  help: "the previous tab",                          on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(-1))), footer: 0 },
+    Binding { action: "next-cell",     keys: &[TAB],                            name: "next cell", help: "the next cell of the row, for = and !", on: on(&[Table]).with(Cell),  run: Change(|app| app.step_cell(1)),           footer: 0 },
+    Binding { action: "previous-cell", keys: &[BACK_TAB],                       name: "cell left", help: "the cell to the left",                      on: on(&[Table]).with(Cell),   run: Change(|app| app.step_cell(-1)),          footer: 0 },
+    Binding { action: "next-tab",     keys: &[CONTROL_RIGHT],                             name: "next tab",  help: "the next tab",                              on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(1))),  footer: 0 },
+    Binding { action: "previous-tab", keys: &[CONTROL_LEFT],                    name: "previous",  help: "the previous tab",                          on: on(&[Table]),              run: Change(|app| app.show(app.tab.step(-1))), footer: 0 },
 ];
 
 /// All other keys but those of the tabs, which stand in [`TABS`].
@@ -79,6 +83,8 @@ const MOVING: &[Binding] = &[
 const OTHERS: &[Binding] = &[
     // Looking
     Binding { action: "filter",           keys: &[char('/'), function(4)],            name: "filter",      help: "filter connections, as in state:close-wait", on: on(&[Table]),                                                   run: Change(App::edit_filter),                                  footer: 2 },
+    Binding { action: "only-this",        keys: &[char('=')],                         name: "only this",   help: "filter: only rows with this cell's value",   on: on(&[Table]).with(Cell),                                        run: Change(App::only_this),                                    footer: 9 },
+    Binding { action: "not-this",         keys: &[char('!')],                         name: "not this",    help: "filter: no rows with this cell's value",     on: on(&[Table]).with(Cell),                                        run: Change(App::not_this),                                     footer: 0 },
     Binding { action: "sort",             keys: &[char('s'), function(6)],            name: "sort",        help: "choose the column to sort by",               on: on(&[Table]).with(Sort),                                        run: Change(App::open_sort_menu),                               footer: 9 },
     Binding { action: "sort-left",        keys: &[char('<')],                         name: "sort left",   help: "sort by the column to the left",             on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(-1)),                           footer: 0 },
     Binding { action: "sort-right",       keys: &[char('>')],                         name: "sort right",  help: "sort by the column to the right",            on: on(&[Table]).with(Sort),                                        run: Change(|app| app.step_sort(1)),                            footer: 0 },
@@ -86,21 +92,26 @@ const OTHERS: &[Binding] = &[
     Binding { action: "columns",          keys: &[char('C')],                         name: "columns",     help: "choose columns, their order and width",      on: on(&[Table]).with(Sort),                                        run: Change(App::open_column_chooser),                          footer: 0 },
     Binding { action: "span",             keys: &[char('w')],                         name: "span",        help: "States: charts of 2 min, 15 min or 24 h",    on: on(&[Table]).with(Span),                                        run: Change(App::next_span),                                    footer: 3 },
     Binding { action: "group",            keys: &[char('t'), function(5)],            name: "group",       help: "fold by cause, process, unit, remote, port", on: on(&[Table]),                                                   run: Change(App::open_folding_menu),                                        footer: 4 },
-    Binding { action: "unfold",           keys: &[RIGHT, char('l')],                  name: "unfold",      help: "show the sockets of the selected line",      on: on(&[Table]).with(Fold),                                        run: Change(App::unfold),                                       footer: 6 },
-    Binding { action: "fold",             keys: &[LEFT, char('h')],                   name: "fold",        help: "hide the sockets of the line again",         on: on(&[Table]).with(Fold),                                        run: Change(App::fold),                                         footer: 0 },
+    Binding { action: "unfold",           keys: &[RIGHT, char('l')],                  name: "unfold",      help: "show the sockets of a line, or next cell",     on: on(&[Table]).with(Fold).or_else_on_cells(|app| app.step_cell(1)),    run: Change(App::unfold),                                       footer: 6 },
+    Binding { action: "fold",             keys: &[LEFT, char('h')],                   name: "fold",        help: "hide them again, or the cell before",        on: on(&[Table]).with(Fold).or_else_on_cells(|app| app.step_cell(-1)),   run: Change(App::fold),                                         footer: 0 },
     Binding { action: "inspector",        keys: &[char('i')],                         name: "inspector",   help: "details beside the table, from 160 columns", on: on(&[Table]),                                                   run: Change(App::toggle_inspector),                             footer: 0 },
     Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "hold the screen still; nothing is lost",     on: on(MAIN),                                                       run: Change(App::toggle_freeze),                                footer: 0 },
-    Binding { action: "slower",           keys: &[char('+'), char('=')],              name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
+    Binding { action: "slower",           keys: &[char('+')],                         name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
     Binding { action: "faster",           keys: &[char('-')],                         name: "faster",      help: "less time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(false)),                       footer: 0 },
     Binding { action: "names",            keys: &[char('n')],                         name: "names",       help: "names of the hosts on the screen, or none",  on: on(MAIN),                                                       run: Ask(App::toggle_lookups),                                  footer: 0 },
     Binding { action: "namespaces",       keys: &[char('N')],                         name: "namespaces",  help: "all network namespaces, or only this one",   on: on(MAIN),                                                       run: Ask(App::toggle_namespaces),                               footer: 0 },
+    Binding { action: "reset",            keys: &[char('R')],                         name: "reset",       help: "count lowest, highest, marks from now",      on: on(MAIN),                                                       run: Change(App::reset_counters),                               footer: 0 },
     Binding { action: "theme",            keys: &[char('T')],                         name: "theme",       help: "choose the colours of the screen",           on: on(MAIN),                                                       run: Change(App::open_theme_menu),                              footer: 0 },
     Binding { action: "closed",           keys: &[char('H')],                         name: "closed",      help: "ended connections; again: every change", on: on(MAIN),                                                  run: Change(App::show_closed),                                  footer: 0 },
     Binding { action: "log-of-row",       keys: &[char('L')],                         name: "its log",     help: "what the log has of this row",               on: on(MAIN),                                                       run: Change(App::show_log_of_row),                              footer: 0 },
     Binding { action: "explain",          keys: &[char('e')],                         name: "explain",     help: "what it means, what to do about it",         on: on(&[Table, Detail, Explain]),                                  run: Change(App::toggle_explanation),                           footer: 6 },
     // Acting
     Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).selected(OWNED, NO_OWNER).changing_machine(),          run: Change(App::ask_for_signal),                               footer: 7 },
-    Binding { action: "escalate",         keys: &[char('!')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN).changing_machine(),                                    run: Change(App::escalate),                                     footer: 0 },
+    Binding { action: "escalate",         keys: &[char('E')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN).changing_machine(),                                    run: Change(App::escalate),                                     footer: 0 },
+    Binding { action: "tag",              keys: &[char(' ')],                         name: "tag",         help: "tag the row or untag it, and go down",       on: on(&[Table]).with(Tag),                                         run: Change(App::toggle_tag),                                   footer: 9 },
+    Binding { action: "tag-all",          keys: &[char('*')],                         name: "tag all",     help: "tag all rows that are shown",                on: on(&[Table]).with(Tag),                                         run: Change(App::tag_all),                                      footer: 0 },
+    Binding { action: "untag-all",        keys: &[char('U')],                         name: "untag",       help: "untag all rows",                             on: on(&[Table]).with(Tag),                                         run: Change(App::untag_all),                                    footer: 0 },
+    Binding { action: "export",           keys: &[ctrl('s')],                         name: "export",      help: "write the tagged rows to a new file",        on: on(&[Table]).with(Tag).changing_machine(),                      run: Change(App::ask_for_export_path),                          footer: 0 },
     Binding { action: "copy",             keys: &[char('y')],                         name: "copy",        help: "copy the row, an address or a command",      on: on(MAIN),                                                       run: Change(App::open_copy_menu),                               footer: 0 },
     Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).selected(SOCKETS, NO_SOCKET).changing_machine(),       run: Change(App::ask_to_close),                                 footer: 10 },
     // Menus and dialogs
@@ -109,7 +120,9 @@ const OTHERS: &[Binding] = &[
     Binding { action: "confirm-word",     keys: &[ENTER],                             name: "do it",       help: "do it, once the word is typed",              on: on(&[ConfirmWord]),                                             run: Yes(App::confirm),                                         footer: 1 },
     Binding { action: "erase-word",       keys: &[BACKSPACE, ctrl('h')],              name: "delete",      help: "delete the last letter of the word",         on: on(&[ConfirmWord]),                                             run: Change(App::erase_word),                                   footer: 0 },
     Binding { action: "confirm-kill",     keys: &[char('K')],                         name: "send KILL",   help: "the second yes, which KILL needs",           on: on(&[ConfirmKill]),                                             run: Yes(App::confirm_kill),                                    footer: 1 },
-    Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close it",    help: "close exactly that socket",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                         footer: 1 },
+    Binding { action: "word-page-down",   keys: &[DOWN, PAGE_DOWN],                   name: "page down",   help: "the next page of the list of targets",       on: on(&[ConfirmWord]),                                             run: Change(|app| app.go(Motion::PageDown)),                    footer: 0 },
+    Binding { action: "word-page-up",     keys: &[UP, PAGE_UP],                       name: "page up",     help: "the page before",                            on: on(&[ConfirmWord]),                                             run: Change(|app| app.go(Motion::PageUp)),                      footer: 0 },
+    Binding { action: "confirm-close",    keys: &[char('y')],                         name: "close",       help: "close exactly what the dialog shows",                  on: on(&[ConfirmClose]),                                            run: Yes(App::confirm),                                         footer: 1 },
     // The column chooser
     Binding { action: "column-show",      keys: &[char(' '), ENTER],                  name: "show/hide",   help: "show the column, or hide it",                on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::ShowOrHide)), footer: 1 },
     Binding { action: "column-left",      keys: &[char('<'), LEFT],                   name: "left",        help: "put the column further to the left",         on: on(&[Columns]),                                                 run: Change(|app| app.change_chosen_column(ColumnChange::Move(-1))),   footer: 2 },
@@ -138,6 +151,13 @@ const OTHERS: &[Binding] = &[
     Binding { action: "edit-clear",       keys: &[ctrl('u')],                         name: "clear",       help: "delete to the start",                        on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::DeleteToStart)), footer: 4 },
     Binding { action: "edit-older",       keys: &[UP, ctrl('p')],                     name: "older",       help: "the filter before this one",                 on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Older)),         footer: 5 },
     Binding { action: "edit-newer",       keys: &[DOWN, ctrl('n')],                   name: "newer",       help: "the filter after this one",                  on: on(&[Filter]),                                                  run: Change(|app| app.change_filter_line(Edit::Newer)),         footer: 0 },
+    // The name of a file
+    Binding { action: "write-file",       keys: &[ENTER],                             name: "write",       help: "write the new file",                         on: on(&[FileName]),                                                run: Change(App::accept_path),                                  footer: 1 },
+    Binding { action: "name-left",        keys: &[LEFT, ctrl('b')],                   name: "left",        help: "cursor to the left",                         on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::Left)),            footer: 0 },
+    Binding { action: "name-right",       keys: &[RIGHT, ctrl('f')],                  name: "right",       help: "cursor to the right",                        on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::Right)),           footer: 0 },
+    Binding { action: "name-delete-back", keys: &[BACKSPACE, ctrl('h')],              name: "delete back", help: "delete before the cursor",                   on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::Backspace)),       footer: 0 },
+    Binding { action: "name-delete-word", keys: &[ctrl('w')],                         name: "delete word", help: "delete the word before the cursor",          on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::DeleteWord)),      footer: 2 },
+    Binding { action: "name-clear",       keys: &[ctrl('u')],                         name: "clear",       help: "delete to the start",                        on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::DeleteToStart)),   footer: 3 },
     // The program
     Binding { action: "help",             keys: &[char('?'), function(1)],            name: "help",        help: "these keys; again to go back",               on: on(&[Table, Detail, Help]),                                     run: Change(App::toggle_help),                                  footer: 1 },
     Binding { action: "help-search",      keys: &[char('/')],                         name: "find",        help: "find lines of the help",                     on: on(&[Help]),                                                    run: Change(App::search_help),                                  footer: 2 },
@@ -177,7 +197,7 @@ pub fn footer(context: &KeyContext) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, KeyScope); 13] = [
+pub const SECTIONS: [(&str, KeyScope); 14] = [
     ("Tables and the log", Table),
     ("The details", Detail),
     ("Menus", Menu),
@@ -191,6 +211,7 @@ pub const SECTIONS: [(&str, KeyScope); 13] = [
     ("The filter line", Filter),
     ("The help", Help),
     ("Finding lines of the help", HelpSearch),
+    ("The name of a file", FileName),
 ];
 
 /// The bindings under the heading of `SECTIONS[section]`.
@@ -207,10 +228,11 @@ mod tests {
     use crate::app::keymap::key::KeyStroke;
     use crate::app::keymap::remap::Keymap;
 
-    const SCOPES: [KeyScope; 14] = [
+    const SCOPES: [KeyScope; 15] = [
         Table,
         Detail,
         Filter,
+        FileName,
         Menu,
         Columns,
         Palette,
@@ -275,8 +297,8 @@ mod tests {
     #[test]
     fn footers_are_short_and_names_fit() {
         for scope in SCOPES {
-            // Of the twelve of the tables some are left out on each tab.
-            assert!(TABS.iter().all(|row| footer(&row.key_context(scope, false)).len() <= 12), "{scope:?}");
+            // Of those of the tables some are left out on each tab; a wide screen has room for all of them.
+            assert!(TABS.iter().all(|row| footer(&row.key_context(scope, false)).len() <= 14), "{scope:?}");
         }
         assert!(bindings().all(|row| !row.help.is_empty() && row.name.len() <= 12));
         // Two columns of help fit 116 cells.

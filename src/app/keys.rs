@@ -16,7 +16,7 @@ use crate::app::help_page::HelpPage;
 use crate::app::keymap::QUIT;
 use crate::app::keymap::key::KeyStroke;
 use crate::app::menu::{FOLDINGS, MenuChoice};
-use crate::app::mode::{Confirm, ConfirmClose, Mode, Page, ReturnPoint};
+use crate::app::mode::{Confirm, ConfirmAll, ConfirmClose, Mode, Page, ReturnPoint};
 use crate::app::msg::EarlyKey;
 use crate::app::notice::NoticeLevel;
 use crate::app::panels::OpenTarget;
@@ -32,8 +32,6 @@ const IDLE_KEYS_MAX: usize = 32;
 /// For longer than this `q` asks before what was seen is lost.
 const LOST_HISTORY_MIN: Duration = Duration::from_secs(10 * 60);
 
-/// What is said where each socket has a line of its own.
-const NOT_FOLDED: &str = "each socket has a line of its own here; ‹group› folds them";
 /// The intervals that `+` and `-` step through.
 const INTERVALS_MS: [u64; 10] = [100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000];
 
@@ -69,6 +67,9 @@ impl App {
             {
                 self.type_into_filter(character.encode_utf8(&mut [0; 4]));
             }
+            KeyCode::Char(character) if scope == KeyScope::FileName && key.typed().is_some() => {
+                self.type_into_path(character.encode_utf8(&mut [0; 4]));
+            }
             KeyCode::Char(character) if scope == KeyScope::Palette && key.typed().is_some() => {
                 self.type_into_palette(character.encode_utf8(&mut [0; 4]));
             }
@@ -98,13 +99,19 @@ impl App {
     pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
         // Pasted text is only ever text: it can neither choose nor confirm anything.
         self.type_into_filter(text);
+        self.type_into_path(text);
         Vec::new()
     }
 
     /// Runs `binding`, by whichever key, click or menu it was called, or says why it does not act here.
     pub(super) fn run(&mut self, binding: &Binding, early: Option<EarlyKey>) -> Vec<Effect> {
         self.dirty = true;
-        if let Some(why) = binding.on.refusal(&self.key_context()) {
+        let context = self.key_context();
+        if let Some(run) = binding.on.instead(&context) {
+            run(self);
+            return Vec::new();
+        }
+        if let Some(why) = binding.on.refusal(&context) {
             return self.say(NoticeLevel::Bad, why);
         }
         if self.refuses(binding, early) { Vec::new() } else { binding.run(self) }
@@ -116,7 +123,10 @@ impl App {
         let waits_for_word = self.mode.word_mut().is_some();
         let too_soon = binding.confirms()
             && if waits_for_word { early == Some(EarlyKey::QuestionUnread) } else { early.is_some() };
-        if let Mode::Confirm(Confirm { again, .. }) | Mode::ConfirmClose(ConfirmClose { again, .. }) = &mut self.mode {
+        if let Mode::Confirm(Confirm { again, .. })
+        | Mode::ConfirmClose(ConfirmClose { again, .. })
+        | Mode::ConfirmAll(ConfirmAll { again, .. }) = &mut self.mode
+        {
             *again = too_soon;
         }
         too_soon
@@ -179,6 +189,8 @@ impl App {
             (Mode::Help(page), _) if page.is_typing || !page.search.is_empty() => {
                 self.mode = Mode::Help(HelpPage::default());
             }
+            // The line of its name goes.
+            (Mode::Export(_), _) => self.refresh_panel(),
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
             (Mode::Normal, Page::Tab) => self.clear_filter(),
             // Menus, dialogs and the help are closed by taking the mode.
@@ -243,6 +255,9 @@ impl App {
     pub(super) fn go(&mut self, motion: Motion) {
         if matches!(self.mode, Mode::Menu(_)) {
             return self.move_in_menu(motion);
+        }
+        if self.mode.is_dialog() && !matches!(self.mode, Mode::SaveConfig(_)) {
+            return self.move_in_dialog(motion);
         }
         // Rows that nobody has seen yet are not picked.
         if self.is_overtaken {
@@ -360,14 +375,15 @@ impl App {
 
     pub(super) fn unfold(&mut self) {
         match self.change_panel(|panel, context| panel.unfold(context)) {
-            None => drop(self.say(NoticeLevel::Plain, NOT_FOLDED)),
+            // Each socket has a line of its own.
+            None => self.step_cell(1),
             Some(target) => self.open_target(target),
         }
     }
 
     pub(super) fn fold(&mut self) {
         if !self.change_panel(|panel, context| panel.fold(context)) {
-            self.say(NoticeLevel::Plain, NOT_FOLDED);
+            self.step_cell(-1);
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::app::acted::ReportUse;
 use crate::app::binding::READ_ONLY;
 use crate::app::candidates::{Candidates, Purpose, nobody_sentence};
 use crate::app::effect::Effect;
@@ -37,6 +38,12 @@ const SIGNALLED_MAX: usize = 256;
 impl App {
     /// Opens the first dialog on the way to a signal, or says why not.
     pub(super) fn ask_for_signal(&mut self) {
+        if self.has_tags_here() {
+            return match self.may_act() {
+                Ok(()) => self.gather_tagged(Purpose::Kill),
+                Err(why) => drop(self.say(NoticeLevel::Bad, why.as_str())),
+            };
+        }
         let candidates = self.may_act().and_then(|()| self.picked()).and_then(|selection| self.candidates(selection));
         self.ask_which_owner(candidates);
     }
@@ -106,6 +113,12 @@ impl App {
                 self.questions += 1;
                 Vec::new()
             }
+            Mode::ConfirmAll(confirm) if confirm.needs_second() => {
+                confirm.stage = Stage::AskAgain;
+                confirm.begin(self.config.size);
+                self.questions += 1;
+                Vec::new()
+            }
             _ => self.confirm_kill(),
         }
     }
@@ -141,6 +154,7 @@ impl App {
                 vec![confirm.effect]
             }
             Mode::ConfirmClose(confirm) => vec![confirm.effect],
+            Mode::ConfirmAll(confirm) => self.act_on_all(confirm),
             other => {
                 self.mode = other;
                 Vec::new()
@@ -167,8 +181,11 @@ impl App {
             self.offer = None;
         }
         let (level, text) = report_text(report);
-        let text = self.marked_made_up(text);
-        self.say(level, text.as_str())
+        match self.acted.take_kill(report, &text) {
+            ReportUse::Counted => Vec::new(),
+            ReportUse::Last(level, text) => self.say(level, self.marked_made_up(text).as_str()),
+            ReportUse::Single => self.say(level, self.marked_made_up(text).as_str()),
+        }
     }
 
     /// `text` on what was done, marked where it was done to a made-up machine.
@@ -270,7 +287,7 @@ impl App {
         }
     }
 
-    fn protection(&self, process: &Process) -> Option<&'static str> {
+    pub(super) fn protection(&self, process: &Process) -> Option<&'static str> {
         let found = self.config.protected.iter().find(|(pid, _)| *pid == process.id.pid);
         found.map(|(_, protection)| protection.sentence())
     }

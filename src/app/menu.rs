@@ -11,6 +11,7 @@ use crate::model::action::SIGNALS;
 use crate::model::process::Process;
 use crate::model::socket::SocketId;
 use crate::store::folding::Folding;
+use crate::store::groups::tagged::MeantProcess;
 
 /// A menu that is open.
 #[derive(Debug)]
@@ -48,8 +49,12 @@ pub enum MenuChoice {
         /// The sockets for which that process is meant.
         holding: Vec<NonZeroU32>,
     },
+    /// A signal to all of these processes; a line is the index of a row of [`SIGNALS`].
+    SignalToAll(Vec<MeantProcess>),
     /// One of these texts, to be copied; the label says what it is.
     Text(Vec<MenuLine>),
+    /// One of these texts of several lines, to be copied.
+    Lines(Vec<MenuLines>),
     /// The theme of the screen; a line is its place in the list.
     Theme,
     /// Everything that can be done: the palette.
@@ -87,6 +92,15 @@ pub struct SocketChoice {
     pub id: SocketId,
     /// Its ends, and its state and holder.
     pub line: MenuLine,
+}
+
+/// Several lines of text of one kind, as one line of a menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MenuLines {
+    /// What they are.
+    pub label: String,
+    /// The lines.
+    pub lines: Vec<String>,
 }
 
 /// A line of a menu.

@@ -10,10 +10,13 @@ use crate::app::effect::Effect;
 use crate::app::explain::Explained;
 use crate::app::filter_edit::FilterEdit;
 use crate::app::help_page::HelpPage;
+use crate::app::input::InputLine;
 use crate::app::menu::{Menu, MenuChoice};
 use crate::app::scroll::Scroll;
 use crate::app::tabs::Tab;
+use crate::app::tags::Tag;
 use crate::model::action::{Caution, Kill, Signal};
+use crate::model::closing::Close;
 use crate::model::process::Process;
 
 /// What the main part of the screen is.
@@ -51,6 +54,10 @@ pub enum Mode {
     ConfirmClose(ConfirmClose),
     /// The config file is about to be written.
     SaveConfig(SaveConfig),
+    /// Something is about to be done to all tagged rows.
+    ConfirmAll(ConfirmAll),
+    /// The name of a file is being typed.
+    Export(ExportEdit),
     /// An explanation.
     Explain {
         /// What is explained.
@@ -72,14 +79,22 @@ impl Mode {
             (Self::Menu(Menu { choice: MenuChoice::Action { .. }, .. }), _) => KeyScope::Palette,
             (Self::Menu(Menu { choice: MenuChoice::Columns, .. }), _) => KeyScope::Columns,
             (Self::Menu(_), _) => KeyScope::Menu,
+            (Self::Export(_), _) => KeyScope::FileName,
             (
                 Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
+                | Self::ConfirmAll(ConfirmAll { stage: Stage::Ask, word: Some(_), .. })
                 | Self::ConfirmClose(ConfirmClose { word: Some(_), .. }),
                 _,
             ) => KeyScope::ConfirmWord,
-            (Self::Confirm(Confirm { stage: Stage::Ask, .. }), _) => KeyScope::Confirm,
-            (Self::Confirm(Confirm { stage: Stage::AskAgain, .. }), _) => KeyScope::ConfirmKill,
-            (Self::ConfirmClose(_), _) => KeyScope::ConfirmClose,
+            (
+                Self::Confirm(Confirm { stage: Stage::AskAgain, .. })
+                | Self::ConfirmAll(ConfirmAll { stage: Stage::AskAgain, .. }),
+                _,
+            ) => KeyScope::ConfirmKill,
+            (Self::Confirm(_) | Self::ConfirmAll(ConfirmAll { targets: Targets::Signal(..), .. }), _) => {
+                KeyScope::Confirm
+            }
+            (Self::ConfirmClose(_) | Self::ConfirmAll(_), _) => KeyScope::ConfirmClose,
             (Self::SaveConfig(_), _) => KeyScope::ConfirmSave,
             (Self::Explain { .. }, _) => KeyScope::Explain,
             (Self::Help(HelpPage { is_typing: true, .. }), _) => KeyScope::HelpSearch,
@@ -91,11 +106,15 @@ impl Mode {
     pub const fn holds_still(&self) -> bool {
         match self {
             Self::Menu(menu) => match menu.choice {
-                MenuChoice::Owner { .. } | MenuChoice::Socket(_) | MenuChoice::Signal { .. } => true,
+                MenuChoice::Owner { .. }
+                | MenuChoice::Socket(_)
+                | MenuChoice::Signal { .. }
+                | MenuChoice::SignalToAll(_) => true,
                 MenuChoice::Column
                 | MenuChoice::Columns
                 | MenuChoice::Folding
                 | MenuChoice::Text(_)
+                | MenuChoice::Lines(_)
                 | MenuChoice::Theme
                 | MenuChoice::Action { .. } => false,
             },
@@ -105,15 +124,15 @@ impl Mode {
 
     /// Whether a key would act on the machine now, or write a file.
     pub const fn is_dialog(&self) -> bool {
-        matches!(self, Self::Confirm(_) | Self::ConfirmClose(_) | Self::SaveConfig(_))
+        matches!(self, Self::Confirm(_) | Self::ConfirmClose(_) | Self::ConfirmAll(_) | Self::SaveConfig(_))
     }
 
     /// The word that has to be typed first, where one has.
     pub const fn word_mut(&mut self) -> Option<&mut TypedWord> {
         match self {
-            Self::Confirm(Confirm { stage: Stage::Ask, word, .. }) | Self::ConfirmClose(ConfirmClose { word, .. }) => {
-                word.as_mut()
-            }
+            Self::Confirm(Confirm { stage: Stage::Ask, word, .. })
+            | Self::ConfirmAll(ConfirmAll { stage: Stage::Ask, word, .. })
+            | Self::ConfirmClose(ConfirmClose { word, .. }) => word.as_mut(),
             _ => None,
         }
     }
@@ -186,10 +205,101 @@ pub struct ConfirmClose {
     pub ends: (String, String),
     /// What is to be known of the socket.
     pub parts: Vec<DialogPart>,
+    /// What one should know of who is cut off.
+    pub cautions: Vec<Caution>,
     /// The word that has to be typed first, where one has.
     pub word: Option<TypedWord>,
     /// A yes came before the question could be read: it has to come again.
     pub again: bool,
+}
+
+/// What is done to each target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// It is sent this signal.
+    Signal(Signal, Vec<Kill>),
+    /// It is closed.
+    Close(Vec<Close>),
+}
+
+impl Targets {
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Signal(_, kills) => kills.len(),
+            Self::Close(closes) => closes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The question before something is done to several targets.
+#[derive(Debug)]
+pub struct ConfirmAll {
+    /// Exactly what will be done.
+    pub targets: Targets,
+    /// Each target in words, in the same order.
+    pub told: Vec<String>,
+    /// What was tagged and is left out, and why.
+    pub left_out: Vec<String>,
+    /// What one should know of some of them.
+    pub cautions: Vec<Caution>,
+    /// The word that has to be typed first, where one has.
+    pub word: Option<TypedWord>,
+    /// The targets are made up: it says so.
+    pub is_made_up: bool,
+    /// How far the question got.
+    pub stage: Stage,
+    /// A yes came before the question could be read: it has to come again.
+    pub again: bool,
+    /// Which part of the list is on the screen.
+    pub scroll: Scroll,
+    /// How many lines of the list have been on the screen, from its top without a gap.
+    pub seen: usize,
+}
+
+impl ConfirmAll {
+    /// The question about `targets`, which `told` says in words.
+    pub fn new(targets: Targets, told: Vec<String>, left_out: Vec<String>, mut cautions: Vec<Caution>) -> Self {
+        let mut seen = Vec::new();
+        cautions.retain(|caution| {
+            !seen.contains(caution) && {
+                seen.push(*caution);
+                true
+            }
+        });
+        let word = TypedWord::of(&cautions);
+        let (stage, scroll) = (Stage::Ask, Scroll::default());
+        Self { targets, told, left_out, cautions, word, is_made_up: false, stage, again: false, scroll, seen: 0 }
+    }
+
+    /// Whether a second yes, by another key, is needed.
+    pub const fn needs_second(&self) -> bool {
+        matches!(self.targets, Targets::Signal(Signal::Kill, _))
+    }
+
+    /// What is done once it is confirmed.
+    pub fn effects(self) -> Vec<Effect> {
+        match self.targets {
+            Targets::Signal(_, kills) => kills.into_iter().map(Effect::Kill).collect(),
+            Targets::Close(closes) => vec![Effect::CloseAll(closes)],
+        }
+    }
+}
+
+/// The name of a file while it is typed.
+#[derive(Debug)]
+pub struct ExportEdit {
+    /// The line.
+    pub line: InputLine,
+    /// The rows whose sockets are written.
+    pub tags: Vec<Tag>,
+    /// What is wrong with the name.
+    pub error: Option<&'static str>,
 }
 
 /// How far a question got.

@@ -5,12 +5,14 @@ use ratatui::layout::Position;
 
 use crate::app::App;
 use crate::app::action::Motion;
+use crate::app::click::ClickTarget;
 use crate::app::effect::Effect;
 use crate::app::keymap::{self, OPEN};
 use crate::app::layout::{Layout, tab_places};
 use crate::app::mode::{Mode, Page};
 use crate::app::panels::{PanelContext, log};
 use crate::app::tabs::Tab;
+use crate::diagnosis::finding::FindingKey;
 
 /// Lines that one notch of the wheel moves.
 const WHEEL_LINES: isize = 3;
@@ -20,8 +22,8 @@ impl App {
         let at = Position::new(event.column, event.row);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.click(at),
-            MouseEventKind::ScrollDown => self.wheel(WHEEL_LINES),
-            MouseEventKind::ScrollUp => self.wheel(-WHEEL_LINES),
+            MouseEventKind::ScrollDown => self.wheel(at, WHEEL_LINES),
+            MouseEventKind::ScrollUp => self.wheel(at, -WHEEL_LINES),
             _ => {}
         }
         Vec::new()
@@ -30,8 +32,7 @@ impl App {
     fn click(&mut self, at: Position) -> Vec<Effect> {
         let Some(layout) = self.layout() else { return Vec::new() };
         if let Some(binding) = self.footer_binding_at(at) {
-            // A click is too easily made to say yes to a dialog.
-            return if binding.confirms() { Vec::new() } else { self.run(binding, None) };
+            return self.on_click(ClickTarget::Action(binding.action));
         }
         match self.mode {
             Mode::Normal => self.click_page(at, &layout),
@@ -69,13 +70,19 @@ impl App {
 
     /// A click on a line about what is wrong shows the finding.
     fn click_headline(&mut self, line: usize, lines: usize) {
-        if let Some(key) = self.panels.findings.by_culprit(lines).get(line).map(|finding| finding.key) {
-            self.dirty = true;
-            self.show(Tab::PROBLEMS);
-            let body = self.layout().map(|layout| layout.body);
-            let context = PanelContext { store: &self.store, config: &self.config, body };
-            self.panels.findings.select(key, &context);
+        self.dirty = true;
+        match self.panels.findings.by_culprit(lines).get(line).map(|finding| finding.key) {
+            Some(key) => self.show_finding(key),
+            None => self.show(Tab::PROBLEMS),
         }
+    }
+
+    /// Shows the finding `key` in the tab of all of them.
+    pub(super) fn show_finding(&mut self, key: FindingKey) {
+        self.show(Tab::PROBLEMS);
+        let body = self.layout().map(|layout| layout.body);
+        let context = PanelContext { store: &self.store, config: &self.config, body };
+        self.panels.findings.select(key, &context);
     }
 
     /// A click on the title of the log below a table shows all of it, one on an entry the connection.
@@ -104,20 +111,26 @@ impl App {
         }
     }
 
-    /// A click selects a row, a click on the selected row opens it.
+    /// A click selects a row and the cell in it; a click on the selected cell of the selected row opens the row, and so does a
+    /// double click.
     fn click_row(&mut self, at: Position) -> Vec<Effect> {
         self.dirty = true;
-        let is_to_open = self.change_panel(|panel, context| panel.click(at, context));
+        let width = self.table_width();
+        let is_to_open = self.change_panel(|panel, context| {
+            let is_again = panel.click(at, context);
+            let is_other_cell = panel.table_mut().is_some_and(|table| table.columns_mut().choose_cell_at(width, at.x));
+            is_again && !is_other_cell
+        });
         keymap::named(OPEN).filter(|_| is_to_open).map_or_else(Vec::new, |binding| self.run(binding, None))
     }
 
-    fn wheel(&mut self, by: isize) {
-        if self.mode.is_dialog() {
-            return;
-        }
+    /// Moves what is under the pointer; in a dialog about several targets their list.
+    fn wheel(&mut self, at: Position, by: isize) {
         self.dirty = true;
         match (&self.mode, &self.page) {
-            (Mode::Normal | Mode::Filter(_), Page::Tab) => self.change_panel(|panel, context| panel.wheel(by, context)),
+            (Mode::Normal | Mode::Filter(_), Page::Tab) => {
+                self.change_panel(|panel, context| panel.wheel_at(at, by, context));
+            }
             _ => (0..by.abs()).for_each(|_| self.go(if by > 0 { Motion::Down } else { Motion::Up })),
         }
     }

@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::app::click::ClickTarget;
 use crate::model::action::KillReport;
 use crate::model::closing::CloseReport;
 use crate::model::delta::Delta;
@@ -27,6 +28,15 @@ pub enum EarlyKey {
     TypedTooFast,
 }
 
+/// What came of writing a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportReport {
+    /// Its path, safe to show.
+    pub path: DisplayText,
+    /// How many sockets are in it, or why it was not written.
+    pub outcome: Result<usize, DisplayText>,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Msg {
@@ -36,6 +46,8 @@ pub enum Msg {
     EarlyKey(KeyEvent, EarlyKey),
     /// The mouse did something.
     Mouse(MouseEvent),
+    /// Something was clicked that says what a click on it does.
+    Click(ClickTarget),
     /// Text was pasted.
     Paste(String),
     /// The terminal has a new size: columns, rows.
@@ -46,6 +58,8 @@ pub enum Msg {
     Kill(KillReport),
     /// A socket that was to be closed had this outcome.
     Close(CloseReport),
+    /// A file was written, or could not be.
+    Exported(ExportReport),
     /// No sample could be taken; the old data stays, and sampling goes on.
     SourceFailed(DisplayText),
     /// The recording is at its end.

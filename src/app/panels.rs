@@ -1,5 +1,6 @@
 //! The panels: one for each tab. [`TABS`](crate::app::tabs::TABS) is the one table of them; everything else asks the [`Panel`].
 
+pub mod cell;
 pub mod connections;
 pub mod findings;
 pub mod folded;
@@ -20,12 +21,16 @@ use crate::app::panels::table::SortedTable;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::SummaryPart;
+use crate::app::tags::{Tag, Tags};
 use crate::diagnosis::finding::Severity;
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 use crate::table::filter::Filter;
+
+/// What is said where no row is under the cursor.
+pub const NO_CELL: &str = "there is no cell to filter by here";
 
 /// What fills the main part of the screen: its state, and how it answers.
 pub trait Panel {
@@ -59,6 +64,11 @@ pub trait Panel {
     fn wheel(&mut self, lines: isize, context: &PanelContext<'_>) {
         let motion = if lines > 0 { Motion::Down } else { Motion::Up };
         (0..lines.abs()).for_each(|_| self.go(motion, context));
+    }
+
+    /// The same for what is at `at`, where the panel has several parts.
+    fn wheel_at(&mut self, _at: Position, lines: isize, context: &PanelContext<'_>) {
+        self.wheel(lines, context);
     }
 
     /// `at`, a cell of the body, was clicked; answers whether what is there was picked before, so that it is to be opened.
@@ -99,6 +109,31 @@ pub trait Panel {
     /// Its table, to change.
     fn table_mut(&mut self) -> Option<&mut dyn SortedTable> {
         None
+    }
+
+    /// The term of a filter that passes what has the value of the chosen cell; an error is a sentence that says why there is none.
+    fn cell_term(&self, _context: &PanelContext<'_>) -> Result<String, String> {
+        Err(NO_CELL.to_owned())
+    }
+
+    /// What tags the row under the cursor; `None` where it is no row of its own.
+    fn tag_under_cursor(&self) -> Option<Tag> {
+        None
+    }
+
+    /// Whether `tag` is of a row that this table can show.
+    fn can_have(&self, _tag: Tag) -> bool {
+        false
+    }
+
+    /// The tags of all rows that pass the filter, `most` at the most; else how many there are.
+    fn tags_of_all(&self, _store: &Store, _most: usize) -> Result<Vec<Tag>, usize> {
+        Ok(Vec::new())
+    }
+
+    /// Which of `tags` are of rows of this table that are gone, as far as it can tell now.
+    fn gone(&self, _tags: &Tags) -> Vec<Tag> {
+        Vec::new()
     }
 
     /// Shows what the selected line stands for below it; where Enter would lead, if no more can be shown. `None` where lines cannot
@@ -165,6 +200,11 @@ impl PanelContext<'_> {
     /// How many lines the panel has on the screen.
     pub fn height(&self) -> usize {
         self.body.map_or(1, |body| usize::from(body.height))
+    }
+
+    /// How many cells the panel has on the screen.
+    pub fn width(&self) -> u16 {
+        self.body.map_or(self.config.size.0, |body| body.width)
     }
 
     /// The line of the panel that `at` is in.

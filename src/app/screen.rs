@@ -15,9 +15,13 @@ use crate::model::time::Timestamp;
 use crate::store::history::trend::ChartSpan;
 use crate::store::row::SocketRow;
 use crate::table::cut::cells;
+use crate::table::units;
 
 /// What is said instead of acting on a row that nobody picked.
 const NOT_PICKED: &str = "no row is picked: pick one first, with ‹down›, ‹up› or a click";
+
+/// From this width on there is room for words about the tagged rows.
+const TAGGED_WIDTH_MIN: u16 = 100;
 
 impl App {
     /// Where the parts of the screen are; `None` on a screen that is too small.
@@ -31,7 +35,7 @@ impl App {
             is_small: self.is_small,
             inspector_width: self.inspector_width(),
         };
-        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_)), &content)
+        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_) | Mode::Export(_)), &content)
     }
 
     /// How far back the graphs of the main screen go: as far as there is a history, a quarter of an hour at most.
@@ -142,7 +146,17 @@ impl App {
                 let socket = detail.row.as_ref().map(|row| &row.connection.socket);
                 socket.map_or_else(String::new, |socket| both_ends(socket, self.store.names()))
             }
-            Page::Tab => self.panel().title(&self.panel_context()),
+            Page::Tab => {
+                let title = self.panel().title(&self.panel_context());
+                match self.tags_here().count() {
+                    0 => title,
+                    // On a narrow screen the names of the tabs need the room.
+                    count if self.config.size.0 < TAGGED_WIDTH_MIN => {
+                        format!("✓{} · {title}", units::count(count as u64))
+                    }
+                    count => format!("{} tagged · {title}", units::count(count as u64)),
+                }
+            }
         }
     }
 

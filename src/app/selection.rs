@@ -2,6 +2,7 @@
 
 use crate::app::network_line::NetworkLine;
 use crate::app::states::StateLine;
+use crate::app::tags::Tag;
 use crate::diagnosis::finding::FindingKey;
 use crate::model::socket::SocketId;
 use crate::store::folding::FoldKey;
@@ -37,6 +38,16 @@ impl From<MembersOf> for Selected {
         match of {
             MembersOf::Group(key) => Self::Group(key),
             MembersOf::Fold(key) => Self::Fold(key),
+        }
+    }
+}
+
+impl From<Tag> for Selected {
+    fn from(tag: Tag) -> Self {
+        match tag {
+            Tag::Socket(id) => Self::Socket(id),
+            Tag::Fold(key) => Self::Fold(key),
+            Tag::Group(key) => Self::Group(key),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::app::selection::SelectionKind;
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping};
 
-use PanelAbility::{Fold, Follow, Sort, Span};
+use PanelAbility::{Cell, Fold, Follow, Sort, Span, Tag};
 use SelectionKind::{Finding, Group, LogLine, Socket, State};
 
 const TABLE: PanelParts = PanelParts { columns: true, summary: false, states: true, log: true };
@@ -116,25 +116,25 @@ tabs! {
     Connections(connections: ConnectionsPanel = |config, store| ConnectionsPanel::new(&config.filter, store)) {
         keys: &[char('1')], action: "tab-connections", name: "sockets", help: "tab Connections: what is alike, folded",
         title: "Connections", short: "Conn", parts: TABLE,
-        selects: Socket, abilities: &[Sort, Follow, Fold]
+        selects: Socket, abilities: &[Sort, Follow, Fold, Cell, Tag]
     }
     /// One line a process.
     Processes(processes: GroupPanel = |_, _| GroupPanel::new(Grouping::Process)) {
         keys: &[char('2')], action: "tab-processes", name: "processes", help: "tab Processes: who holds how many",
         title: "Processes", short: "Proc", parts: TABLE,
-        selects: Group, abilities: &[Sort, Follow]
+        selects: Group, abilities: &[Sort, Follow, Cell, Tag]
     }
     /// One line a remote address and port.
     Remotes(remotes: GroupPanel = |_, _| GroupPanel::new(Grouping::Remote)) {
         keys: &[char('3')], action: "tab-remotes", name: "remotes", help: "tab Remotes: the other ends",
         title: "Remotes", short: "Peer", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow]
+        selects: Group, abilities: &[Sort, Follow, Cell, Tag]
     }
     /// One line a listener.
     Listeners(listeners: GroupPanel = |_, _| GroupPanel::new(Grouping::Listener)) {
         keys: &[char('4')], action: "tab-listeners", name: "listeners", help: "tab Listeners: accept queues",
         title: "Listeners", short: "Listen", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow]
+        selects: Group, abilities: &[Sort, Follow, Cell, Tag]
     }
     /// Counts per state over time, and what each state means.
     States(states: StatesPanel = |_, _| StatesPanel::default()) {
@@ -152,7 +152,7 @@ tabs! {
     Ports(ports: GroupPanel = |_, _| GroupPanel::new(Grouping::PortPool)) {
         keys: &[char('7')], action: "tab-ports", name: "ports", help: "tab Ports: ephemeral ports in use",
         title: "Ports", short: "Port", parts: SUMMED,
-        selects: Group, abilities: &[Sort, Follow]
+        selects: Group, abilities: &[Sort, Follow, Cell, Tag]
     }
     /// What happened, newest first.
     Log(log: LogPanel = |_, _| LogPanel::default()) {

@@ -320,13 +320,13 @@ fn protected_processes_and_sources_without_hands_are_refused() {
 #[test]
 fn a_term_that_does_nothing_offers_kill() {
     let mut app = three();
-    press(&mut app, "!");
+    press(&mut app, "E");
     assert!(matches!(app.mode, Mode::Normal));
     let kill = Kill { process: nginx().id, name: "nginx".into(), signal: Signal::Term, holding: Vec::new() };
     let outcome = KillOutcome::StillRunning { after: Duration::from_secs(5) };
     app.turn(Msg::Kill(KillReport { kill: kill.clone(), outcome }));
     assert!(notice(&app).contains("still running 5.0s after TERM"), "{}", notice(&app));
-    press(&mut app, "!");
+    press(&mut app, "E");
     assert!(
         matches!(&app.mode, Mode::Confirm(confirm) if confirm.kill().is_some_and(|kill| kill.signal == Signal::Kill))
     );
@@ -632,6 +632,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
     assert!(matches!(enter(&mut app).as_slice(), [Effect::Copy(_)]));
 }
 
+mod cells;
 mod close;
 mod findings;
 mod folded;
@@ -641,6 +642,7 @@ mod lookups;
 mod palette;
 mod safety;
 mod saving;
+mod tags;
 mod themes;
 
 #[test]

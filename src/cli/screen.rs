@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use crate::cli::commands::list;
+use crate::cli::export;
 use crate::cli::options::FilterArguments;
 use crate::cli::settings::Settings;
 use crate::cli::themes::{self, ThemeChoice};
@@ -42,6 +43,7 @@ pub(in crate::cli) fn show(
         config_path: settings.config_path.clone(),
         themes,
         remarks: settings.remark.iter().cloned().chain(wrong).chain(first_start(settings)).collect(),
+        export: export::text,
     };
     Ok(runtime::run_screen(source, &options)?)
 }

@@ -71,6 +71,9 @@ impl fmt::Display for Signal {
     }
 }
 
+/// So many processes can be signalled and watched at the same time.
+pub const KILLS_MAX: usize = 32;
+
 /// Exactly what a confirmed kill does: this signal to this process, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kill {

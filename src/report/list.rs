@@ -13,7 +13,7 @@ use crate::model::delta::Connection;
 use crate::model::endpoint::Protocol;
 use crate::model::query::{Condition, QueryFields, SocketQuery};
 use crate::model::snapshot::AskedByName;
-use crate::model::socket::Socket;
+use crate::model::socket::{Socket, SocketId};
 use crate::report::format::csv::{Csv, CsvSafe, PlainRecords, RecordFormat};
 use crate::report::format::json::{DocumentHead, LineHead, SocketWriter};
 use crate::report::format::text::TextHeading;
@@ -148,6 +148,12 @@ impl List {
             what: SelectedRows::Sockets(self.sorted(store)),
             subflows: SubflowCount::default(),
         }
+    }
+
+    /// Those of the sockets `ids` that are in `store` and not closed, in this order.
+    pub fn select_only<'a>(&'a self, ids: &[SocketId], store: &'a Store) -> Selection<'a> {
+        let rows = ids.iter().filter_map(|id| store.rows().live(*id)).collect();
+        Selection { list: self, store, what: SelectedRows::Sockets(rows), subflows: SubflowCount::default() }
     }
 
     /// Whether it is about numbers of sockets, not about single ones.

@@ -1,4 +1,4 @@
-//! Runs confirmed closes of sockets, each on a thread of its own: another network namespace has to be looked for.
+//! Runs confirmed closes of sockets, those of one question on a thread of their own: another network namespace has to be looked for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,26 +29,35 @@ impl Closes {
         Self { host, messages, under_way: Arc::new(()) }
     }
 
-    /// Closes the socket on a thread of its own; what comes of it comes as a message. `Err` is what could not be begun.
-    pub fn start(&mut self, close: Close) -> Result<(), CloseReport> {
-        let failed = |close, text: &str| Err(CloseReport { close, outcome: CloseOutcome::Failed(text.into()) });
+    /// Closes the sockets, one after the other, on a thread of their own; what comes of each comes as a message. `Err` is what could
+    /// not be begun.
+    pub fn start(&mut self, closes: Vec<Close>) -> Result<(), Vec<CloseReport>> {
+        let failed = |closes: Vec<Close>, text: &str| {
+            let report = |close| CloseReport { close, outcome: CloseOutcome::Failed(text.into()) };
+            Err(closes.into_iter().map(report).collect())
+        };
         if Arc::strong_count(&self.under_way) > UNDER_WAY_MAX {
-            return failed(close, "too many sockets are being closed; wait for those");
+            return failed(closes, "too many sockets are being closed; wait for those");
         }
         let (host, messages, under_way) = (Arc::clone(&self.host), self.messages.clone(), Arc::clone(&self.under_way));
-        let asked = close.clone();
+        let asked = closes.clone();
         let run = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| host.close(std::slice::from_ref(&asked)).pop()));
-            let outcome = outcome.unwrap_or_else(|panic| {
-                Some(CloseOutcome::Failed(DisplayText::new(&format!("conntop failed ({})", panic_text(&*panic)))))
-            });
-            let outcome = outcome.unwrap_or(CloseOutcome::Failed("there was no answer; look again".into()));
-            // An error means that the program is ending.
-            let _ = messages.blocking_send(Msg::Close(CloseReport { close: asked, outcome }));
+            let outcomes = catch_unwind(AssertUnwindSafe(|| host.close(&asked)));
+            let no_answer = match &outcomes {
+                Ok(_) => CloseOutcome::Failed("there was no answer; look again".into()),
+                Err(panic) => {
+                    CloseOutcome::Failed(DisplayText::new(&format!("conntop failed ({})", panic_text(&**panic))))
+                }
+            };
+            let outcomes = outcomes.unwrap_or_default().into_iter().chain(std::iter::repeat(no_answer));
+            for (close, outcome) in asked.into_iter().zip(outcomes) {
+                // An error means that the program is ending.
+                let _ = messages.blocking_send(Msg::Close(CloseReport { close, outcome }));
+            }
             drop(under_way);
         };
         let spawned = thread::Builder::new().name("close".into()).spawn(run);
-        spawned.map(|_| ()).or_else(|_| failed(close, "no thread could be started; try again"))
+        spawned.map(|_| ()).or_else(|_| failed(closes, "no thread could be started; try again"))
     }
 }
 
@@ -74,9 +83,12 @@ mod tests {
         }
 
         fn close(&self, closes: &[Close]) -> Vec<CloseOutcome> {
-            let cookie = closes[0].socket.id.cookie().expect("it has one");
-            assert_ne!(cookie, 7, "no such machine");
-            vec![if cookie.is_multiple_of(2) { CloseOutcome::Closed } else { CloseOutcome::Gone }]
+            let outcome = |close: &Close| {
+                let cookie = close.socket.id.cookie().expect("it has one");
+                assert_ne!(cookie, 7, "no such machine");
+                if cookie.is_multiple_of(2) { CloseOutcome::Closed } else { CloseOutcome::Gone }
+            };
+            closes.iter().map(outcome).collect()
         }
     }
 
@@ -89,7 +101,7 @@ mod tests {
         for (cookie, expected) in [(2, "Closed"), (3, "Gone"), (7, "no such machine")] {
             let (sender, mut messages) = channel(1);
             let mut closes = Closes::new(Arc::new(Fake), sender);
-            closes.start(close(cookie)).expect("it begins");
+            closes.start(vec![close(cookie)]).expect("it begins");
             drop(closes);
             let Some(Msg::Close(report)) = messages.blocking_recv() else { panic!("{cookie}") };
             assert_eq!(report.close, close(cookie));
@@ -99,11 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn of_several_each_is_reported_in_their_order() {
+        let (sender, mut messages) = channel(1);
+        let mut closes = Closes::new(Arc::new(Fake), sender);
+        closes.start([2, 3, 4].map(close).to_vec()).expect("it begins");
+        drop(closes);
+        for (cookie, outcome) in [(2, CloseOutcome::Closed), (3, CloseOutcome::Gone), (4, CloseOutcome::Closed)] {
+            let Some(Msg::Close(report)) = messages.blocking_recv() else { panic!("{cookie}") };
+            assert_eq!((report.close, report.outcome), (close(cookie), outcome));
+        }
+        assert!(messages.blocking_recv().is_none());
+    }
+
+    #[test]
     fn the_number_of_closes_under_way_is_bounded() {
         // Nobody takes the reports, so the threads stay.
         let (sender, _messages) = channel(1);
         let mut closes = Closes::new(Arc::new(Fake), sender);
-        let begun = (0..100).take_while(|cookie| closes.start(close(2 * cookie)).is_ok()).count();
+        let begun = (0..100).take_while(|cookie| closes.start(vec![close(2 * cookie)]).is_ok()).count();
         assert!((1..=UNDER_WAY_MAX + 2).contains(&begun), "{begun}");
     }
 }

@@ -4,7 +4,8 @@
 use std::io;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyEventKind};
+use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
+use ratatui::layout::Position;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -15,9 +16,11 @@ use crate::app::msg::Msg;
 use crate::dns::pool::Pool;
 use crate::model::action::{Kill, KillOutcome, KillReport};
 use crate::model::closing::{Close, CloseOutcome, CloseReport};
+use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
 use crate::runtime::config_file::ConfigFile;
 use crate::runtime::confirm_guard::{ConfirmGuard, TerminalInput};
+use crate::runtime::exports::Exports;
 use crate::runtime::kills::Kills;
 use crate::runtime::notice_timer::NoticeTimer;
 use crate::runtime::os;
@@ -64,6 +67,8 @@ pub struct EffectHandlers {
     pub closes: Option<Closes>,
     /// Reads and writes the config file; `None` where there is none.
     pub config_file: Option<ConfigFile>,
+    /// Writes files.
+    pub exports: Exports,
 }
 
 /// Whose the terminal is.
@@ -235,7 +240,14 @@ impl EventLoop {
                     None => self.tell(Msg::Key(*key)),
                 }
             }
-            Event::Mouse(mouse) => self.tell(Msg::Mouse(*mouse)),
+            Event::Mouse(mouse) => {
+                let at = Position::new(mouse.column, mouse.row);
+                let is_click = mouse.kind == MouseEventKind::Down(MouseButton::Left);
+                match self.handlers.screen.target_at(at).filter(|_| is_click) {
+                    Some(target) => self.tell(Msg::Click(target)),
+                    None => self.tell(Msg::Mouse(*mouse)),
+                }
+            }
             Event::Paste(text) => self.tell(Msg::Paste(text.clone())),
             Event::Resize(..) => {
                 self.resized = true;
@@ -264,7 +276,13 @@ impl EventLoop {
                 self.dirty = true;
             }
             Effect::Kill(kill) => return self.kill(kill),
-            Effect::Close(close) => return self.close(close),
+            Effect::Close(close) => return self.close(vec![close]),
+            Effect::CloseAll(closes) => return self.close(closes),
+            Effect::Export(export) => {
+                if let Err(report) = self.handlers.exports.start(&export, &self.app.store) {
+                    return self.tell(Msg::Exported(report));
+                }
+            }
             Effect::Collect(needs) => self.handlers.sampler.collect(needs),
             Effect::LookUp(addresses) => {
                 let known = self.handlers.names.as_mut().map_or_else(Vec::new, |names| names.want(&addresses));
@@ -282,6 +300,14 @@ impl EventLoop {
                 return self.tell(Msg::Notice("that is too long for the clipboard; choose something shorter".into()));
             }
             Effect::Copy(text) => terminal::copy(text.as_str())?,
+            Effect::CopyLines(lines) => {
+                let lines: Vec<&str> = lines.iter().map(DisplayText::as_str).collect();
+                let text = lines.join("\n");
+                if text.len() > COPY_LEN_MAX {
+                    return self.tell(Msg::Notice("that is too long for the clipboard; ^S writes it to a file".into()));
+                }
+                terminal::copy(&text)?;
+            }
         }
         Ok(())
     }
@@ -306,15 +332,17 @@ impl EventLoop {
         }
     }
 
-    fn close(&mut self, close: Close) -> io::Result<()> {
+    fn close(&mut self, asked: Vec<Close>) -> io::Result<()> {
+        let switched_off =
+            |close| CloseReport { close, outcome: CloseOutcome::Failed("that is switched off here".into()) };
         let begun = match &mut self.handlers.closes {
-            Some(closes) => closes.start(close),
+            Some(closes) => closes.start(asked),
             // The app does not offer it then; this is the second lock.
-            None => Err(CloseReport { close, outcome: CloseOutcome::Failed("that is switched off here".into()) }),
+            None => Err(asked.into_iter().map(switched_off).collect()),
         };
         match begun {
             Ok(()) => Ok(()),
-            Err(report) => self.tell(Msg::Close(report)),
+            Err(reports) => reports.into_iter().try_for_each(|report| self.tell(Msg::Close(report))),
         }
     }
 

@@ -11,13 +11,10 @@ use tokio::sync::mpsc::Sender;
 
 use crate::app::msg::Msg;
 use crate::host::Host;
-use crate::model::action::{Kill, KillOutcome, KillReport};
+use crate::model::action::{KILLS_MAX, Kill, KillOutcome, KillReport};
 use crate::model::process::ProcessId;
 use crate::model::text::DisplayText;
 use crate::runtime::panic_text;
-
-/// Processes watched at the same time.
-const WATCHED_MAX: usize = 32;
 
 /// How long an end is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +54,7 @@ impl Kills {
             flags.retain(|flag| Arc::strong_count(flag) > 1);
             !flags.is_empty()
         });
-        if self.watched.values().map(Vec::len).sum::<usize>() >= WATCHED_MAX {
+        if self.watched.values().map(Vec::len).sum::<usize>() >= KILLS_MAX {
             return failed(kill, "too many signals are being watched; wait until some processes have ended");
         }
         let superseded = Arc::new(AtomicBool::new(false));
@@ -223,7 +220,7 @@ mod tests {
         // Nobody takes the reports, so the threads stay.
         let (mut kills, _messages) = kills();
         let begun = (0..1000).take_while(|index| kills.start(kill(100 + index, Signal::Term)).is_ok()).count();
-        assert!((1..=WATCHED_MAX + 2).contains(&begun), "{begun}");
+        assert!((1..=KILLS_MAX + 2).contains(&begun), "{begun}");
         let report = kills.start(kill(OBEYS, Signal::Term)).expect_err("too many");
         assert!(matches!(report.outcome, KillOutcome::Failed(_)));
     }

@@ -10,9 +10,10 @@ use crossterm::Command;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use crate::app::App;
+use crate::app::click::{self, ClickRegion, ClickTarget};
 use crate::runtime::backend::{FrameWriter, TerminalWriter};
 use crate::runtime::keys::ANSWER_WAIT;
 use crate::runtime::os;
@@ -47,6 +48,8 @@ pub struct Screen {
     themes: ScreenThemes,
     /// When the terminal was asked for its background, as long as it has not told it.
     asked: Option<Instant>,
+    /// What can be clicked in the last frame.
+    regions: Vec<ClickRegion>,
 }
 
 impl Screen {
@@ -54,7 +57,7 @@ impl Screen {
     /// is asked for it.
     pub fn enter(mouse: bool, themes: ScreenThemes) -> io::Result<Self> {
         let terminal = Terminal::new(FrameWriter::new(Stdout))?;
-        let mut screen = Self { terminal, mouse, themes, asked: None };
+        let mut screen = Self { terminal, mouse, themes, asked: None, regions: Vec::new() };
         screen.show()?;
         if screen.themes.auto.is_some() {
             os::ask_background()?;
@@ -87,7 +90,13 @@ impl Screen {
     /// Draws; only what differs from what is on the terminal is written.
     pub fn draw(&mut self, app: &App) -> io::Result<()> {
         self.terminal.backend_mut().rest_at(app.resting_cell());
-        self.terminal.draw(|frame| ui::draw(frame, app, self.themes.at(app.theme()))).map(|_| ())
+        let (theme, regions) = (self.themes.at(app.theme()), &mut self.regions);
+        self.terminal.draw(|frame| *regions = ui::draw_to_click(frame, app, theme)).map(|_| ())
+    }
+
+    /// What a click on `at` does, by the last frame.
+    pub fn target_at(&self, at: Position) -> Option<ClickTarget> {
+        click::target_at(&self.regions, at)
     }
 
     /// Clears the terminal; the next frame is drawn whole.

@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod members;
+pub mod tagged;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;

@@ -8,6 +8,7 @@
 //! | `key:8000-9000`, `key:a,b` | a range; any of several |
 //! | `key:/regex/`, `/regex/` | words that match, in any case (`(?-i)` to tell cases apart) |
 //! | `key:null` or `key:?`, `key:*` | what is not known; what is known (`process:"null"` is a name) |
+//! | `local="*:80"`, `laddr="10.0.0.7"` | this address or endpoint as it is shown, and no other way to write it |
 //! | `laddr:fe80::1%eth0` | an address on one interface, by name or number; `::ffff:10.0.0.1` is `10.0.0.1` |
 //! | `word`, `"two words"` | process, command, user, addresses, state, service, protocol contain it |
 //! | `443` | a port or a pid is it, or a process or user contains it |
@@ -156,6 +157,20 @@ impl Filter {
     /// The text it was parsed from.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text of a filter that passes what `text`, the text of another one, does not.
+    pub fn negated(text: &str) -> String {
+        if lexer::is_one_term(text) { format!("!{text}") } else { format!("!({text})") }
+    }
+
+    /// The text of the filter that passes what passes this one and `term` as well.
+    pub fn narrowed_by(&self, term: &str) -> String {
+        match self.text.trim() {
+            "" => term.to_owned(),
+            text if lexer::has_alternatives(text) => format!("({text}) {term}"),
+            text => format!("{text} {term}"),
+        }
     }
 
     /// Whether it matches everything.

@@ -563,6 +563,11 @@ impl GroupView {
         self.order.iter().position(|shown| *shown == index)
     }
 
+    /// Whether the group of `key` is there.
+    pub fn has(&self, key: GroupKey) -> bool {
+        self.found.places.contains_key(&key)
+    }
+
     /// Adds the sockets up again and sorts the groups, in one go.
     pub fn refresh(&mut self, store: &Store) {
         self.start();

@@ -1,6 +1,9 @@
 //! The last question before a signal is sent or a socket is closed, as [`DialogView`] says it.
 
+use ratatui::layout::Rect;
+
 use crate::app::binding::Binding;
+use crate::app::click::ClickTarget;
 use crate::app::dialog::DialogView;
 use crate::app::dialog::part::DialogEmphasis;
 use crate::app::keymap::remap::Keymap;
@@ -28,8 +31,11 @@ pub fn draw(painter: &mut Painter<'_>, view: &DialogView, keymap: &Keymap, bindi
         return;
     }
     for binding in bindings.iter().filter(|binding| view.is_whole || binding.leads_back()) {
+        let start = x;
         let keys: Vec<String> = keymap.keys(binding).iter().map(ToString::to_string).collect();
         x = painter.put(x, bottom, &keys.join(" "), inside.right().saturating_sub(x), Role::Accent) + 1;
-        x = painter.put(x, bottom, binding.name, inside.right().saturating_sub(x), Role::Text) + 3;
+        let end = painter.put(x, bottom, binding.name, inside.right().saturating_sub(x), Role::Text);
+        painter.clickable(Rect::new(start, bottom, end - start, 1), ClickTarget::Action(binding.action));
+        x = end + 3;
     }
 }

@@ -103,16 +103,16 @@ pub fn cursor(layout: &Layout, edit: &FilterEdit) -> (u16, u16) {
 }
 
 /// The part of a line that is on the screen.
-struct ShownLine<'t> {
-    text: &'t str,
+pub(in crate::ui) struct ShownLine<'t> {
+    pub(in crate::ui) text: &'t str,
     /// Its first byte in the whole line.
     start: usize,
     /// The cell of the cursor in it.
-    cursor: u16,
+    pub(in crate::ui) cursor: u16,
 }
 
 /// The part of the line that fits into `width` cells, with the cursor in it.
-fn window(line: &InputLine, width: u16) -> ShownLine<'_> {
+pub(in crate::ui) fn window(line: &InputLine, width: u16) -> ShownLine<'_> {
     let before = &line.text()[..line.cursor()];
     let mut start = 0;
     for character in before.chars() {

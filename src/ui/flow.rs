@@ -7,6 +7,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::model::event::EventSourceStatus;
 use crate::store::history::flow::{EVENT_PARTS, FlowMeasure};
 use crate::table::cut::cells;
@@ -33,12 +34,17 @@ const GRAPHS: [FlowGraph; 4] = [
     FlowGraph { measure: FlowMeasure::Closed, about: "sockets closed, TCP and UDP", role: Role::Changed },
 ];
 
+/// What is said where its title is clicked.
+const FLOW: &str =
+    "what moves on the whole machine, one column a sample, the newest at the right; tab 5 has the states";
+
 /// Draws them.
 pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if area.height == 0 {
         return;
     }
     painter.rule(area, &format!("Flow · {}{}", app.graph_span().label(), reset_text(app)));
+    painter.clickable(Rect { height: 1, ..area }, ClickTarget::Says(FLOW));
     let mut y = area.y + 1;
     for (graph, height) in GRAPHS.iter().zip(heights(area.height - 1)) {
         if y + height > area.bottom() {

@@ -3,9 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::app::filter_edit::FilterEdit;
 use crate::app::layout::Layout;
-use crate::app::mode::Mode;
+use crate::app::mode::{ExportEdit, Mode};
 use crate::app::notice::NoticeLevel;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -21,6 +22,11 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         };
         let more = if behind > 0 { format!("  (+{behind})") } else { String::new() };
         painter.put(1, area.y, &format!("{}{more}", notice.text), area.width.saturating_sub(2), role);
+        painter.clickable(area, ClickTarget::Notice);
+        return;
+    }
+    if let Mode::Export(ExportEdit { error: Some(error), .. }) = &app.mode {
+        painter.put(1, area.y, error, area.width.saturating_sub(2), Role::Error);
         return;
     }
     if let Mode::Filter(FilterEdit { error: Some(error), .. }) = &app.mode {
@@ -37,6 +43,7 @@ fn draw_title(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if let Some(title) = app.footer_title() {
         let width = app.footer_title_width();
         painter.put(area.width - width, area.y, &title, width, Role::Strong);
+        painter.clickable(Rect { x: area.width - width, width, ..area }, ClickTarget::Title);
     }
 }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::app::binding::READ_ONLY;
+use crate::app::click::ClickTarget;
+use crate::app::tabs::Tab;
 use crate::app::{App, SourceStatus};
 use crate::model::host_name::Lookups;
 use crate::model::tcp_state::TcpState;
@@ -13,6 +16,10 @@ use crate::table::units;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
+/// What is said where these parts are clicked.
+const INTERVAL: &str = "+ and - change how often samples are taken";
+const PAUSED: &str = "too much waits while the screen stands still: z goes on";
+const HIDDEN: &str = "owners are hidden: run conntop as root to see them; conntop explain hidden";
 const DOT: &str = " · ";
 /// From this width on there is room to say why owners are hidden; below, what moves is worth more than a second limit.
 const WHY_WIDTH_MIN: u16 = 100;
@@ -29,21 +36,44 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let right_width = width_of(&right);
     let left = fitting(facts(app), area.width.saturating_sub(right_width + 12));
     let mut x = painter.put(1, area.y, "conntop", area.width, Role::Accent) + 2;
-    for (at, (text, role)) in left.iter().enumerate() {
-        x = if at > 0 { painter.put(x, area.y, DOT, area.width, Role::Dim) } else { x };
-        x = painter.put(x, area.y, text, area.width.saturating_sub(x), *role);
+    draw_parts(painter, Rect { x, ..area }, &left);
+    x = area.width.saturating_sub(right_width + 1);
+    draw_parts(painter, Rect { x, ..area }, &right);
+}
+
+/// Something that the line says.
+struct HeaderPart {
+    text: String,
+    role: Role,
+    /// What a click on it does.
+    target: Option<ClickTarget>,
+}
+
+impl HeaderPart {
+    fn new(text: impl Into<String>, role: Role) -> Self {
+        Self { text: text.into(), role, target: None }
     }
-    let mut x = area.width.saturating_sub(right_width + 1);
-    for (at, (text, role)) in right.iter().enumerate() {
-        x = if at > 0 { painter.put(x, area.y, DOT, area.width, Role::Dim) } else { x };
-        x = painter.put(x, area.y, text, area.width.saturating_sub(x), *role);
+
+    /// The same, and what a click on it does.
+    fn clicked(self, target: ClickTarget) -> Self {
+        Self { target: Some(target), ..self }
     }
 }
 
-type HeaderPart = (String, Role);
+fn draw_parts(painter: &mut Painter<'_>, area: Rect, parts: &[HeaderPart]) {
+    let (mut x, end) = (area.x, painter.area().right());
+    for (at, part) in parts.iter().enumerate() {
+        x = if at > 0 { painter.put(x, area.y, DOT, end, Role::Dim) } else { x };
+        let start = x;
+        x = painter.put(x, area.y, &part.text, end.saturating_sub(x), part.role);
+        if let Some(target) = part.target {
+            painter.clickable(Rect::new(start, area.y, x - start, 1), target);
+        }
+    }
+}
 
 fn width_of(parts: &[HeaderPart]) -> u16 {
-    let text: usize = parts.iter().map(|(text, _)| cells(text)).sum();
+    let text: usize = parts.iter().map(|part| cells(&part.text)).sum();
     u16::try_from(text + parts.len().saturating_sub(1) * cells(DOT)).unwrap_or(u16::MAX)
 }
 
@@ -58,23 +88,25 @@ fn fitting(mut parts: Vec<HeaderPart>, width: u16) -> Vec<HeaderPart> {
 fn facts(app: &App) -> Vec<HeaderPart> {
     let counts = app.store.rows().counts();
     let sockets = counts.total();
-    let mut parts = vec![(app.store.source().host.to_string(), Role::Strong)];
+    let mut parts = vec![HeaderPart::new(app.store.source().host.to_string(), Role::Strong)];
     // Before the first sample is in, none have been counted.
     if !app.store.history().samples().is_empty() {
-        parts.push((units::counted(u64::from(sockets), "socket"), Role::Text));
+        let text = units::counted(u64::from(sockets), "socket");
+        parts.push(HeaderPart::new(text, Role::Text).clicked(ClickTarget::Tab(Tab::Connections)));
     }
-    parts.extend(flow(app).into_iter().flatten().map(|text| (text, Role::Text)));
+    parts.extend(flow(app).into_iter().flatten().map(|text| HeaderPart::new(text, Role::Text)));
     if app.processes > 0 {
-        parts.push((units::counted(app.processes as u64, "process"), Role::Text));
+        let text = units::counted(app.processes as u64, "process");
+        parts.push(HeaderPart::new(text, Role::Text).clicked(ClickTarget::Tab(Tab::Processes)));
     }
-    parts.push((app.store.source().kind.name().to_owned(), Role::Dim));
-    parts.push((sample_intervals(app), Role::Dim));
+    parts.push(HeaderPart::new(app.store.source().kind.name().to_owned(), Role::Dim));
+    parts.push(HeaderPart::new(sample_intervals(app), Role::Dim).clicked(ClickTarget::Says(INTERVAL)));
     // Neither connections nor listeners: no line of the histogram counts them.
     if counts.of(TcpState::Bound) > 0 {
-        parts.push((format!("{} bound", units::count(counts.of(TcpState::Bound).into())), Role::Dim));
+        parts.push(HeaderPart::new(format!("{} bound", units::count(counts.of(TcpState::Bound).into())), Role::Dim));
     }
     if counts.subflows > 0 {
-        parts.push((units::counted(counts.subflows.into(), "subflow"), Role::Dim));
+        parts.push(HeaderPart::new(units::counted(counts.subflows.into(), "subflow"), Role::Dim));
     }
     parts
 }
@@ -135,35 +167,35 @@ fn limits(app: &App) -> Vec<HeaderPart> {
     let mut parts = Vec::new();
     if app.frozen {
         let behind = units::age(app.pending.behind(app.store.at()));
-        parts.push((
-            format!("FROZEN {behind}, {} waiting", units::counted(app.pending.len() as u64, "sample")),
-            Role::Accent,
-        ));
+        let text = format!("FROZEN {behind}, {} waiting", units::counted(app.pending.len() as u64, "sample"));
+        parts.push(HeaderPart::new(text, Role::Accent).clicked(ClickTarget::Action("freeze")));
     }
     match &app.source_status {
-        SourceStatus::Failed(why) => parts.push((format!("no sample: {why}"), Role::Error)),
-        SourceStatus::Ended => parts.push(("replay ended".to_owned(), Role::Accent)),
+        SourceStatus::Failed(why) => parts.push(HeaderPart::new(format!("no sample: {why}"), Role::Error)),
+        SourceStatus::Ended => parts.push(HeaderPart::new("replay ended", Role::Accent)),
         SourceStatus::Starting | SourceStatus::Flowing => {}
     }
     if app.pending.is_paused() {
-        parts.push(("paused".to_owned(), Role::Accent));
+        parts.push(HeaderPart::new("paused", Role::Accent).clicked(ClickTarget::Says(PAUSED)));
     }
     if app.config.settings.read_only {
-        parts.push(("READ-ONLY".to_owned(), Role::Strong));
+        parts.push(HeaderPart::new("READ-ONLY", Role::Strong).clicked(ClickTarget::Says(READ_ONLY)));
     }
-    parts.extend(names(app).map(|text| (text.to_owned(), Role::Dim)));
+    parts.extend(names(app).map(|text| HeaderPart::new(text, Role::Dim).clicked(ClickTarget::Action("names"))));
     if coverage.owners_hidden > 0 {
         let hidden = units::counted(u64::from(coverage.owners_hidden), "owner");
         let has_room = app.config.size.0 >= WHY_WIDTH_MIN;
         let why = if coverage.processes_unreadable > 0 && has_room { " (no permission)" } else { "" };
-        parts.push((format!("{hidden} hidden{why}"), Role::Strong));
+        let text = format!("{hidden} hidden{why}");
+        parts.push(HeaderPart::new(text, Role::Strong).clicked(ClickTarget::Says(HIDDEN)));
     }
-    parts.extend(coverage.degraded.iter().map(|why| (why.to_string(), Role::Strong)));
+    parts.extend(coverage.degraded.iter().map(|why| HeaderPart::new(why.to_string(), Role::Strong)));
     if coverage.records_skipped > 0 {
-        parts
-            .push((format!("{} skipped", units::counted(u64::from(coverage.records_skipped), "record")), Role::Strong));
+        let text = format!("{} skipped", units::counted(u64::from(coverage.records_skipped), "record"));
+        parts.push(HeaderPart::new(text, Role::Strong));
     }
-    parts.extend(namespaces(app).map(|text| (text, Role::Dim)));
+    let target = ClickTarget::Action("namespaces");
+    parts.extend(namespaces(app).map(|text| HeaderPart::new(text, Role::Dim).clicked(target)));
     parts
 }
 

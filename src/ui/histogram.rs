@@ -4,10 +4,12 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::app::flows::Rate;
 use crate::app::layout::{Layout, StatesForm};
 use crate::app::panels::findings::mark;
 use crate::app::states::{BY_INTEREST, StateLine, largest};
+use crate::app::tabs::Tab;
 use crate::diagnosis::finding::Severity;
 use crate::model::tcp_state::{Phase, TcpState};
 use crate::table::cut::cells;
@@ -37,6 +39,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         StatesForm::Line => draw_line_of_words(painter, area, app),
         StatesForm::Panel => {
             painter.rule(area, &format!("States · {} · entering and leaving", app.graph_span().label()));
+            painter.clickable(Rect { height: 1, ..area }, ClickTarget::Tab(Tab::States));
             draw_lines(painter, Rect { y: area.y + 1, height: area.height - 1, ..area }, app);
         }
     }
@@ -70,6 +73,7 @@ fn draw_lines(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let own = if height >= BY_INTEREST.len() { BY_INTEREST.len() } else { height.saturating_sub(1) };
     for (line, y) in BY_INTEREST[..own].iter().zip(area.y..area.bottom()) {
         let x = area.x + 1;
+        painter.clickable(Rect { y, height: 1, ..area }, ClickTarget::State(*line));
         draw_name_and_count(painter, (x, y), app, *line);
         let x = x + NAME_WIDTH + COUNT_WIDTH + 3;
         painter.put(x, y, &bar(line.count(counts), largest, bar_width), bar_width, role(*line));
@@ -150,7 +154,8 @@ fn draw_words(painter: &mut Painter<'_>, area: Rect, app: &App, lines: &[StateLi
     let others = others_text(lines.len() - shown, total - told);
     let gap = if shown > 0 && !others.is_empty() { gap_text } else { "" };
     x = painter.put(x, area.y, gap, area.width, Role::Dim);
-    painter.put(x, area.y, &others, area.right().saturating_sub(x), Role::Dim);
+    let end = painter.put(x, area.y, &others, area.right().saturating_sub(x), Role::Dim);
+    painter.clickable(Rect { x, width: end - x, height: 1, ..area }, ClickTarget::Tab(Tab::States));
 }
 
 const GAP: &str = " · ";
@@ -198,6 +203,7 @@ impl StateWord {
             (_, Some(severity)) => (Role::of(severity), Role::of(severity)),
             (_, None) => (role(self.line), Role::Strong),
         };
+        let start = x;
         let x = painter.put(x, y, self.name, NAME_WIDTH, name_role) + 1;
         let mut x = painter.put(x, y, &units::count(self.count), COUNT_WIDTH, count_role);
         if let Some(severity) = self.alarm {
@@ -207,6 +213,7 @@ impl StateWord {
             painter.graph(x + 1, y, &trend(app, self.line, self.trend_width), self.trend_width, role(self.line));
             x += 1 + self.trend_width;
         }
+        painter.clickable(Rect::new(start, y, x - start, 1), ClickTarget::State(self.line));
         x
     }
 }

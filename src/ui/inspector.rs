@@ -3,8 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::app::inspector::InspectorEmphasis;
 use crate::app::prose::wrap;
+use crate::app::tabs::Tab;
 use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -44,6 +46,7 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     }
     if !inspector.log.is_empty() && y + 1 < keys_y {
         painter.rule(Rect { y, height: 1, ..inside }, "What happened here");
+        painter.clickable(Rect { y, height: 1, ..inside }, ClickTarget::Tab(Tab::Log));
         for (text, y) in inspector.log.iter().zip(y + 1..keys_y) {
             painter.put(inside.x, y, text, inside.width, Role::Dim);
         }

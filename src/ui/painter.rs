@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
+use crate::app::click::{ClickRegion, ClickTarget};
 use crate::app::layout::{Popup, popup};
 use crate::model::ascii;
 use crate::table::cut::{cells, cut};
@@ -15,13 +16,27 @@ use crate::ui::theme::{Role, Theme};
 pub struct Painter<'a> {
     buffer: &'a mut Buffer,
     theme: &'a Theme,
+    regions: Vec<ClickRegion>,
 }
 
 impl<'a> Painter<'a> {
     /// A painter on `buffer`, all of which gets the look of plain text.
     pub fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
         buffer.set_style(*buffer.area(), theme.style(Role::Text));
-        Self { buffer, theme }
+        Self { buffer, theme, regions: Vec::new() }
+    }
+
+    /// Says what a click on a cell of `area` does.
+    pub fn clickable(&mut self, area: Rect, target: ClickTarget) {
+        let area = area.intersection(self.area());
+        if !area.is_empty() {
+            self.regions.push(ClickRegion { area, target });
+        }
+    }
+
+    /// What can be clicked of all that was drawn.
+    pub fn into_regions(self) -> Vec<ClickRegion> {
+        self.regions
     }
 
     /// The whole screen.
@@ -97,12 +112,27 @@ impl<'a> Painter<'a> {
         }
     }
 
+    /// The chosen cell of a row that the user picked: in brackets, where the cells beside it are blank.
+    pub fn cell(&mut self, cell: Rect) {
+        self.restyle(cell, self.style(Role::Cell));
+        for (x, bracket) in [(cell.x.checked_sub(1), "["), (Some(cell.right()), "]")] {
+            let Some(position) = x.map(|x| Position::new(x, cell.y)).filter(|at| self.area().contains(*at)) else {
+                continue;
+            };
+            if self.buffer[position].symbol() == " " {
+                self.buffer[position].set_symbol(bracket);
+            }
+        }
+    }
+
     /// Makes an area blank.
     pub fn clear(&mut self, area: Rect) {
         let area = area.intersection(self.area());
         for position in area.positions() {
             self.buffer[position].reset();
         }
+        // What is covered cannot be clicked.
+        self.regions.retain(|region| !region.area.intersects(area));
         self.buffer.set_style(area, self.style(Role::Text));
     }
 

@@ -3,11 +3,14 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::app::summary::SummaryPart;
 use crate::table::cut::cells;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
+/// What is said of a part that no finding can be about.
+const FACT: &str = "this is true of the whole table below, whichever rows are shown";
 const GAP: &str = " · ";
 
 /// The colour of the finding that says the same; what no finding speaks of has none.
@@ -30,6 +33,9 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
         }
         x = painter.put(x, area.y, gap, room, Role::Dim);
         let role = role(app, part);
+        let start = x;
         x = painter.put(x, area.y, &part.text, area.right().saturating_sub(x), role);
+        let target = if part.rules.is_empty() { ClickTarget::Says(FACT) } else { ClickTarget::Rules(part.rules) };
+        painter.clickable(Rect { x: start, width: x - start, ..area }, target);
     }
 }

@@ -18,6 +18,9 @@ use crate::ui::bars::bar;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
 
+/// The mark of a tagged row.
+const TAG_MARK: &str = "✓";
+
 /// The columns of a table, and which of them stand where on the screen.
 pub struct ShownColumns<'a, R: 'static> {
     /// Every column.
@@ -72,6 +75,20 @@ pub fn draw_cells<R: TableRow>(
             }
             value => draw_text(painter, area, column.align, &value.text_within(width), role),
         }
+    }
+}
+
+/// Marks a tagged row in one cell.
+pub fn draw_tag(painter: &mut Painter<'_>, (x, y): (u16, u16), is_tagged: bool) {
+    if is_tagged {
+        painter.put(x, y, TAG_MARK, 1, Role::Tagged);
+    }
+}
+
+/// Marks the chosen cell of the picked row in line `y`.
+pub fn draw_chosen_cell<R>(painter: &mut Painter<'_>, y: u16, shown: &ShownColumns<'_, R>) {
+    if let Some(ColumnSpan { x, width, .. }) = shown.columns.cell(shown.places) {
+        painter.cell(Rect { x, y, width, height: 1 });
     }
 }
 

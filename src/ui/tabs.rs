@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::click::ClickTarget;
 use crate::app::layout::tab_places;
 use crate::app::mode::Page;
 use crate::table::cut::cells;
@@ -38,4 +39,6 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     }
     let room = area.width.saturating_sub(end + 1);
     painter.right(end, area.y, &title, room, Role::Strong);
+    let width = title_width.min(room);
+    painter.clickable(Rect { x: end + room - width, width, ..area }, ClickTarget::Title);
 }

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+mod clicks;
 mod dialogs;
 mod keys;
 mod names;
@@ -336,7 +337,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
         ("confirm close", single("jjX", &[])),
         ("help", chars("?j")),
         ("frozen", chars("z")),
-        ("notice", chars("!")),
+        ("notice", chars("E")),
     ]);
     scenes
 }
@@ -380,13 +381,19 @@ fn ascii_mode_writes_nothing_else_and_no_colours_means_none() {
 }
 
 #[test]
-fn the_selected_row_has_one_style_from_edge_to_edge() {
+fn the_selected_row_has_one_style_from_edge_to_edge_but_for_the_chosen_cell_which_has_brackets() {
     let mut app = app((120, 40));
     type_keys(&mut app, "j");
     let terminal = drawn(&app, &Theme::default());
     let y = app.layout().expect("large enough").body.y + 1;
     let buffer = terminal.backend().buffer();
-    let styles: std::collections::HashSet<_> = (0..120).map(|x| buffer[(x, y)].style()).collect();
+    let columns = &app.panels.connections.folded.columns;
+    let cell = columns.cell(&columns.shown(120)).expect("a cell");
+    let inside = cell.x..cell.x + cell.width;
+    let styles: std::collections::HashSet<_> =
+        (0..120).filter(|x| !inside.contains(x)).map(|x| buffer[(x, y)].style()).collect();
+    assert!(inside.clone().all(|x| !styles.contains(&buffer[(x, y)].style())));
+    assert_eq!((buffer[(cell.x - 1, y)].symbol(), buffer[(inside.end, y)].symbol()), ("[", "]"));
     assert_eq!(styles.len(), 1, "{styles:?}");
     assert!(buffer[(0, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
 }

@@ -55,7 +55,7 @@ fn a_server_that_ignores_term_is_offered_kill_and_killed_after_two_questions() {
     session.have_read();
     session.keys("y");
     session.wait_for_text("still running");
-    session.keys("!");
+    session.keys("E");
     session.wait_for_text("Send KILL?");
     session.have_read();
     session.keys("y");

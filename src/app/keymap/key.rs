@@ -52,8 +52,13 @@ pub(super) const ENTER: KeyStroke = KeyStroke::code(KeyCode::Enter);
 pub(super) const ESC: KeyStroke = KeyStroke::code(KeyCode::Esc);
 pub(super) const TAB: KeyStroke = KeyStroke::code(KeyCode::Tab);
 pub(super) const BACK_TAB: KeyStroke = KeyStroke::code(KeyCode::BackTab);
+pub(super) const CONTROL_LEFT: KeyStroke = KeyStroke { code: KeyCode::Left, control: true };
+pub(super) const CONTROL_RIGHT: KeyStroke = KeyStroke { code: KeyCode::Right, control: true };
 pub(super) const BACKSPACE: KeyStroke = KeyStroke::code(KeyCode::Backspace);
 pub(super) const DELETE: KeyStroke = KeyStroke::code(KeyCode::Delete);
+
+/// The keys with Ctrl that terminals tell from those without it, beside the letters.
+const ARROWS: [(&str, KeyStroke); 2] = [("left", CONTROL_LEFT), ("right", CONTROL_RIGHT)];
 
 /// The key of this character; an upper-case letter is the letter with Shift.
 pub(crate) const fn char(character: char) -> KeyStroke {
@@ -100,8 +105,9 @@ impl KeyStroke {
 /// The key as the help writes it: `q`, `^C`, `F9`, `Enter`.
 impl fmt::Display for KeyStroke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(named) = NAMED_KEYS.iter().find(|named| named.code == self.code && !self.control) {
-            return f.write_str(named.label);
+        if let Some(named) = NAMED_KEYS.iter().find(|named| named.code == self.code) {
+            let control = if self.control { "^" } else { "" };
+            return write!(f, "{control}{}", named.label);
         }
         match self.code {
             KeyCode::Char(character) if self.control => write!(f, "^{}", character.to_ascii_uppercase()),
@@ -124,9 +130,12 @@ impl FromStr for KeyStroke {
         if let Some(named) = NAMED_KEYS.iter().find(|named| named.name == lower) {
             return Ok(Self::code(named.code));
         }
-        let control = lower.strip_prefix('^').or_else(|| lower.strip_prefix("ctrl-")).and_then(only_char);
-        if let Some(character) = control.filter(char::is_ascii_lowercase) {
+        let control = lower.strip_prefix('^').or_else(|| lower.strip_prefix("ctrl-"));
+        if let Some(character) = control.and_then(only_char).filter(char::is_ascii_lowercase) {
             return Ok(ctrl(character));
+        }
+        if let Some(arrow) = control.and_then(|name| ARROWS.iter().find(|arrow| arrow.0 == name)) {
+            return Ok(arrow.1);
         }
         let number = lower.strip_prefix('f').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
         match number.and_then(|digits| digits.parse().ok()) {
@@ -155,7 +164,7 @@ mod tests {
         let event = KeyEvent::new(KeyCode::Char('K'), KeyModifiers::SHIFT);
         assert_eq!(KeyStroke::pressed(event), Some(char('K')));
         assert_eq!(KeyStroke::pressed(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
-        assert_eq!(ctrl('c').to_string(), "^C");
+        assert_eq!((ctrl('c').to_string(), CONTROL_LEFT.to_string()), ("^C".to_owned(), "^←".to_owned()));
     }
 
     #[test]
@@ -170,6 +179,8 @@ mod tests {
             ("enter", ENTER),
             ("PgUp", PAGE_UP),
             ("space", char(' ')),
+            ("ctrl-left", CONTROL_LEFT),
+            ("^right", CONTROL_RIGHT),
         ] {
             assert_eq!(text.parse(), Ok(key), "{text}");
         }

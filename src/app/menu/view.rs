@@ -6,12 +6,13 @@ use crate::app::App;
 use crate::app::action::Motion;
 use crate::app::effect::Effect;
 use crate::app::layout::popup;
-use crate::app::menu::{FOLDINGS, FoldingRow, Menu, MenuChoice, MenuLine};
+use crate::app::menu::{FOLDINGS, FoldingRow, Menu, MenuChoice, MenuLine, MenuLines};
 use crate::app::mode::Mode;
 use crate::app::panels::table::{ColumnHead, arrow};
 use crate::app::scroll::{Scroll, ScrollExtent};
 use crate::model::action::SIGNALS;
 use crate::table::cut::cells;
+use crate::table::units;
 
 /// The longest text that may be typed to find an action, in bytes.
 const TYPED_LEN_MAX: usize = 32;
@@ -120,11 +121,12 @@ impl App {
                 })
                 .collect(),
             MenuChoice::Socket(sockets) => sockets.iter().map(|socket| socket.line.clone()).collect(),
-            MenuChoice::Signal { .. } => SIGNALS
+            MenuChoice::Signal { .. } | MenuChoice::SignalToAll(_) => SIGNALS
                 .iter()
                 .map(|row| MenuLine { label: row.name.to_owned(), about: row.about.to_owned(), ..MenuLine::default() })
                 .collect(),
             MenuChoice::Text(texts) => texts.clone(),
+            MenuChoice::Lines(texts) => texts.iter().map(several_lines).collect(),
             MenuChoice::Theme => self.theme_lines(),
             MenuChoice::Action { typed } => self.palette_menu_lines(typed),
             MenuChoice::Columns => self.column_chooser_lines(),
@@ -231,6 +233,14 @@ impl App {
                     self.ask_to_confirm(process, row.signal, holding);
                 }
             }
+            MenuChoice::SignalToAll(processes) => {
+                if let Some(row) = SIGNALS.get(line) {
+                    self.ask_to_signal_all(processes, row.signal);
+                }
+            }
+            MenuChoice::Lines(texts) => {
+                return texts.get(line).map_or_else(Vec::new, |text| self.copy_lines(text));
+            }
             MenuChoice::Text(texts) => return texts.get(line).map_or_else(Vec::new, |text| self.copy(text)),
             MenuChoice::Theme => self.choose_theme(line),
             MenuChoice::Action { typed } => {
@@ -241,6 +251,14 @@ impl App {
     }
 }
 
+/// The first of several lines, and how many there are.
+fn several_lines(text: &MenuLines) -> MenuLine {
+    let first = text.lines.first().map_or("", String::as_str);
+    let more = text.lines.len().saturating_sub(1);
+    let about = if more > 0 { format!("{} more, and {first}", units::count(more as u64)) } else { first.to_owned() };
+    MenuLine { label: text.label.clone(), about, ..MenuLine::default() }
+}
+
 fn title(menu: &Menu) -> String {
     match &menu.choice {
         MenuChoice::Folding => "Fold the connections by".to_owned(),
@@ -249,7 +267,11 @@ fn title(menu: &Menu) -> String {
         MenuChoice::Owner { .. } => "Several processes: which one?".to_owned(),
         MenuChoice::Socket(_) => "Several sockets: which one?".to_owned(),
         MenuChoice::Signal { process, .. } => format!("Signal to {process}"),
+        MenuChoice::SignalToAll(processes) => {
+            format!("Signal to {}", units::counted(processes.len() as u64, "process"))
+        }
         MenuChoice::Text(_) => "Copy to the clipboard".to_owned(),
+        MenuChoice::Lines(_) => "Copy of all tagged rows".to_owned(),
         MenuChoice::Theme => "Theme · the screen shows the one under the cursor".to_owned(),
         MenuChoice::Action { typed } if typed.is_empty() => {
             "Everything that can be done here · type to find it".to_owned()

@@ -9,15 +9,17 @@ use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::folded::FoldedPanel;
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns, arrow};
-use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::panels::{NO_CELL, OpenTarget, Panel, PanelContext};
 use crate::app::screen_setup::CONNECTIONS_TABLE;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
+use crate::app::tags::{Tag, Tags};
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketId;
 use crate::store::Store;
 use crate::store::folding::Folding;
 use crate::store::row::{RowIndex, SocketRow};
+use crate::table::cell_term;
 use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
@@ -244,6 +246,43 @@ impl Panel for ConnectionsPanel {
 
     fn table_mut(&mut self) -> Option<&mut dyn SortedTable> {
         Some(if self.is_folded() { &mut self.folded } else { self })
+    }
+
+    fn cell_term(&self, context: &PanelContext<'_>) -> Result<String, String> {
+        if self.is_folded() {
+            return self.folded.cell_term(context);
+        }
+        let index = self.cursor.key().and_then(|id| context.store.rows().find(id));
+        let row = index.and_then(|index| context.store.rows().get(index)).ok_or(NO_CELL)?;
+        let column = self.columns.cell_column(context.width()).ok_or(NO_CELL)?;
+        cell_term::term(column, row, context.store)
+    }
+
+    fn tag_under_cursor(&self) -> Option<Tag> {
+        if self.is_folded() { self.folded.tag_under_cursor() } else { self.cursor.key().map(Tag::Socket) }
+    }
+
+    fn can_have(&self, tag: Tag) -> bool {
+        match tag {
+            Tag::Socket(_) => true,
+            Tag::Fold(key) => self.folding() == Some(key.folding),
+            Tag::Group(_) => false,
+        }
+    }
+
+    fn tags_of_all(&self, store: &Store, most: usize) -> Result<Vec<Tag>, usize> {
+        if self.is_folded() {
+            return self.folded.tags_of_all(most);
+        }
+        if self.live > most {
+            return Err(self.live);
+        }
+        let rows = self.view.order().iter().filter_map(|index| store.rows().get(*index));
+        Ok(rows.filter(|row| !row.is_closed()).map(|row| Tag::Socket(row.connection.socket.id)).collect())
+    }
+
+    fn gone(&self, tags: &Tags) -> Vec<Tag> {
+        if self.is_folded() { self.folded.gone(tags) } else { Vec::new() }
     }
 
     fn unfold(&mut self, context: &PanelContext<'_>) -> Option<OpenTarget> {

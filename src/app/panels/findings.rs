@@ -179,6 +179,12 @@ impl FindingsPanel {
         self.iter().filter(|finding| rules.contains(&finding.key.rule)).map(|finding| finding.severity).max()
     }
 
+    /// The worst finding of one of `rules`.
+    pub(in crate::app) fn key_by_rule(&self, rules: &[Rule]) -> Option<FindingKey> {
+        // The worst come first.
+        self.iter().find(|finding| rules.contains(&finding.key.rule)).map(|finding| finding.key)
+    }
+
     pub(in crate::app) const fn is_looking(&self) -> bool {
         self.is_looking
     }
@@ -324,6 +330,20 @@ impl Panel for FindingsPanel {
                 self.with_lines(self.list_height(context), |cursor, lines| cursor.go(motion, lines));
             }
         }
+    }
+
+    fn wheel(&mut self, lines: isize, context: &PanelContext<'_>) {
+        self.with_lines(self.list_height(context), |cursor, list| cursor.scroll(lines, list));
+    }
+
+    /// Over the text it moves the text.
+    fn wheel_at(&mut self, at: Position, lines: isize, context: &PanelContext<'_>) {
+        let text = context.body.map(|body| findings_layout(body, self.len()).text);
+        if text.is_none_or(|text| !text.contains(at)) {
+            return self.wheel(lines, context);
+        }
+        let motion = if lines > 0 { Motion::Down } else { Motion::Up };
+        (0..lines.abs()).for_each(|_| self.scroll_text(motion, context));
     }
 
     fn click(&mut self, at: Position, context: &PanelContext<'_>) -> bool {

@@ -7,13 +7,16 @@ pub mod marks;
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashSet;
+
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
-use crate::app::panels::{OpenTarget, PanelContext};
+use crate::app::panels::{NO_CELL, OpenTarget, PanelContext};
 use crate::app::screen_setup::FOLDED_TABLE;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
+use crate::app::tags::{Tag, Tags};
 use crate::model::snapshot::Needs;
 use crate::model::socket::SocketRef;
 use crate::store::Store;
@@ -159,6 +162,39 @@ impl FoldedPanel {
             Ok(filter) => OpenTarget::Filtered(filter),
             Err(why) => OpenTarget::Refused(why),
         }
+    }
+
+    /// What tags the selected line; the last line of what is unfolded is no row of its own.
+    pub(super) fn tag_under_cursor(&self) -> Option<Tag> {
+        match self.cursor.key()? {
+            LineKey::Row(key) => Some(Tag::Fold(key)),
+            LineKey::Socket(id) => Some(Tag::Socket(id)),
+            LineKey::More(_) => None,
+        }
+    }
+
+    /// The tags of all lines, `most` at the most; else how many there are.
+    pub(super) fn tags_of_all(&self, most: usize) -> Result<Vec<Tag>, usize> {
+        let count = self.view.rows();
+        if count > most { Err(count) } else { Ok(self.view.keys().map(Tag::Fold).collect()) }
+    }
+
+    /// Which of `tags` are of lines that stand for no socket any more: not known while a filter hides lines.
+    pub(super) fn gone(&self, tags: &Tags) -> Vec<Tag> {
+        if self.view.is_busy() || !self.view.filter().is_empty() {
+            return Vec::new();
+        }
+        let known: FxHashSet<FoldKey> = self.view.keys().collect();
+        let folding = self.view.folding();
+        let is_gone = |tag: &Tag| matches!(tag, Tag::Fold(key) if key.folding == folding && !known.contains(key));
+        tags.iter().filter(is_gone).collect()
+    }
+
+    /// The term of a filter that passes what has the value of the chosen cell.
+    pub(super) fn cell_term(&self, context: &PanelContext<'_>) -> Result<String, String> {
+        let line = self.cursor.line().and_then(|line| self.view.line(line, context.store)).ok_or(NO_CELL)?;
+        let column = self.columns.cell_column(context.width()).ok_or(NO_CELL)?;
+        filter::cell_term(column, &line, context.store)
     }
 
     pub(super) fn refresh(&mut self, context: &PanelContext<'_>) {

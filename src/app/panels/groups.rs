@@ -9,11 +9,12 @@ use ratatui::layout::Position;
 use crate::app::action::Motion;
 use crate::app::cursor::{Cursor, Lines};
 use crate::app::panels::table::{ColumnSet, SortedTable, TableColumns};
-use crate::app::panels::{OpenTarget, Panel, PanelContext};
+use crate::app::panels::{NO_CELL, OpenTarget, Panel, PanelContext};
 use crate::app::screen_setup::group_table;
 use crate::app::scroll::ScrollPosition;
 use crate::app::selection::Selected;
 use crate::app::summary::{self, SummaryPart};
+use crate::app::tags::{Tag, Tags};
 use crate::model::address::Address;
 use crate::model::snapshot::Needs;
 use crate::store::Store;
@@ -151,6 +152,33 @@ impl Panel for GroupPanel {
     fn set_filter(&mut self, filter: Filter) {
         self.view.set_filter(filter);
         self.is_other_filter = true;
+    }
+
+    fn cell_term(&self, context: &PanelContext<'_>) -> Result<String, String> {
+        let group = self.cursor.key().and_then(|key| self.get(key)).ok_or(NO_CELL)?;
+        let column = self.columns.cell_column(context.width()).ok_or(NO_CELL)?;
+        filter::cell_term(column, group, context.store)
+    }
+
+    fn tag_under_cursor(&self) -> Option<Tag> {
+        self.cursor.key().map(Tag::Group)
+    }
+
+    fn can_have(&self, tag: Tag) -> bool {
+        matches!(tag, Tag::Group(key) if key.grouping() == self.grouping)
+    }
+
+    fn tags_of_all(&self, _store: &Store, most: usize) -> Result<Vec<Tag>, usize> {
+        let count = self.view.len();
+        if count > most { Err(count) } else { Ok(self.view.from(0).map(|group| Tag::Group(group.key)).collect()) }
+    }
+
+    fn gone(&self, tags: &Tags) -> Vec<Tag> {
+        if self.view.is_busy() || self.view.is_empty() || !self.view.filter().is_empty() {
+            return Vec::new();
+        }
+        let is_gone = |tag: &Tag| matches!(tag, Tag::Group(key) if self.can_have(*tag) && !self.view.has(*key));
+        tags.iter().filter(is_gone).collect()
     }
 
     fn table(&self) -> Option<&dyn SortedTable> {

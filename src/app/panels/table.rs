@@ -1,5 +1,6 @@
 //! What the panels with columns share: which columns are shown, how wide, and by which the rows are sorted.
 
+use crate::app::panels::cell::CellCursor;
 use crate::store::Store;
 use crate::table::column::{Column, HOST, default_columns};
 use crate::table::connections::NAMESPACE;
@@ -39,6 +40,8 @@ pub struct TableColumns<R: 'static> {
     has_hosts: bool,
     /// Cells left of the first column.
     margin_left: u16,
+    /// Which cell of the selected row is chosen.
+    cell: CellCursor,
 }
 
 impl<R> std::fmt::Debug for TableColumns<R> {
@@ -62,6 +65,7 @@ impl<R> TableColumns<R> {
             sorted: None,
             has_hosts: false,
             margin_left,
+            cell: CellCursor::default(),
         }
     }
 
@@ -159,6 +163,16 @@ impl<R> TableColumns<R> {
         }
     }
 
+    /// The place of the chosen cell of the selected row among `shown`.
+    pub fn cell(&self, shown: &[ColumnSpan]) -> Option<ColumnSpan> {
+        self.cell.place(self.all, shown).map(|place| shown[place])
+    }
+
+    /// The column of the chosen cell on a screen of `width`.
+    pub(super) fn cell_column(&self, width: u16) -> Option<&'static Column<R>> {
+        self.cell(&self.shown(width)).and_then(|span| self.all.get(span.index))
+    }
+
     fn is_cut(&self, index: usize, width: u16) -> bool {
         let column = &self.all[index];
         if column.is_hint {
@@ -248,6 +262,12 @@ pub trait ColumnSet {
 
     /// Lets columns find their widths anew.
     fn forget_widths(&mut self);
+
+    /// Chooses the cell `by` places to the right on a screen of `width`.
+    fn step_cell(&mut self, width: u16, by: isize);
+
+    /// Chooses the cell that stands at column `x` of a screen of `width`; answers whether that is another one than before.
+    fn choose_cell_at(&mut self, width: u16, x: u16) -> bool;
 }
 
 impl<R> ColumnSet for TableColumns<R> {
@@ -292,6 +312,20 @@ impl<R> ColumnSet for TableColumns<R> {
 
     fn forget_widths(&mut self) {
         self.wanted.fill(0);
+    }
+
+    fn step_cell(&mut self, width: u16, by: isize) {
+        let shown = Self::shown(self, width);
+        self.cell.step(self.all, &shown, by);
+    }
+
+    fn choose_cell_at(&mut self, width: u16, x: u16) -> bool {
+        let shown = Self::shown(self, width);
+        let before = self.cell(&shown);
+        if let Some(span) = shown.iter().rev().find(|span| span.x <= x) {
+            self.cell.choose(self.all, span.index);
+        }
+        before.is_some_and(|before| self.cell(&shown).is_some_and(|now| now.index != before.index))
     }
 }
 

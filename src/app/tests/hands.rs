@@ -232,3 +232,23 @@ fn of_many(cookie: u64) -> crate::model::testing::SocketBuilder {
     };
     socket.held_by(&[holder])
 }
+
+#[test]
+fn a_click_on_another_cell_of_the_picked_row_chooses_it_and_one_on_the_chosen_cell_opens() {
+    let mut app = app_with(|config| config.size = (120, 40), (1..=3).map(tcp).collect());
+    let body = app.layout().expect("large enough").body;
+    let columns = &app.panels.connections.columns;
+    let x_of = |key: &str| {
+        let shown = columns.shown(120);
+        shown.iter().find(|span| COLUMNS[span.index].key == key).map(|span| span.x).expect("shown")
+    };
+    let (remote, state) = (x_of("remote"), x_of("state"));
+    click(&mut app, (remote, body.y + 1));
+    assert_eq!(selected(&app), Some(2));
+    click(&mut app, (state, body.y + 1));
+    assert!(matches!(app.page, Page::Tab), "another cell");
+    press(&mut app, "=");
+    assert_eq!(app.panels.connections.view.filter().text(), "state:established");
+    click(&mut app, (state, body.y + 1));
+    assert!(is_detail(&app, 2), "a double click");
+}

@@ -171,7 +171,7 @@ fn read_only_offers_nothing_that_changes_the_machine_and_says_why_it_does_nothin
         enter(&mut app);
         assert_eq!(hint(&app, "kill").is_none(), read_only, "in the details");
     }
-    for key in ["K", "X", "!"] {
+    for key in ["K", "X", "E"] {
         let mut app = app_with(|config| config.settings.read_only = true, vec![tcp(1).held_by(&[nginx()])]);
         press(&mut app, "j");
         press(&mut app, key);
@@ -204,7 +204,8 @@ fn a_click_never_says_yes_to_a_dialog() {
     enter(&mut app);
     let at = hint(&app, "confirm-signal").expect("in the footer");
     assert!(click(&mut app, at).is_empty());
-    assert!(matches!(app.mode, Mode::Confirm(_)));
+    assert!(matches!(app.mode, Mode::Confirm(_)) && notice(&app).contains("too easily made"), "{}", notice(&app));
+    app.notices.dismiss();
     let at = hint(&app, "back").expect("in the footer");
     click(&mut app, at);
     assert!(matches!(app.mode, Mode::Normal));

@@ -30,7 +30,7 @@ fn escape_clears_a_notice_then_a_filter_and_never_moves_the_cursor() {
     escape(&mut app);
     press(&mut app, "/established");
     enter(&mut app);
-    press(&mut app, "!");
+    press(&mut app, "E");
     assert!(!notice(&app).is_empty());
     escape(&mut app);
     assert!(notice(&app).is_empty() && !app.panels.connections.view.filter().is_empty(), "only the notice");

@@ -89,6 +89,26 @@ impl History {
         lowest.into_iter().filter_map(as_count).min()
     }
 
+    /// The lowest and the highest that `pick` takes of the counts since `from`, as far as they are within the last `span`.
+    pub fn bounds_since(
+        &self,
+        from: Timestamp,
+        span: ChartSpan,
+        pick: impl Fn(&SocketCounts) -> u32,
+    ) -> Option<(u32, u32)> {
+        let newest = self.samples().back()?;
+        let from = from.max(newest.at.before(span.length()));
+        let samples = self.samples().iter().filter(|sample| sample.at >= from).map(|sample| pick(&sample.counts));
+        // Older than the samples there are minutes only, of which one that had begun before does not count.
+        let is_long = span == ChartSpan::Long;
+        let minutes = self.minutes().iter().filter(|minute| is_long && minute.begun >= from);
+        let of_minutes = minutes.flat_map(|minute| [pick(&minute.lowest), pick(&minute.highest)]);
+        samples.chain(of_minutes).fold(None, |bounds, count| {
+            let (lowest, highest) = bounds.unwrap_or((count, count));
+            Some((lowest.min(count), highest.max(count)))
+        })
+    }
+
     /// What `of_minute` takes of minutes, or `of_sample` of samples, in `width` equal parts of the last `span`. Of several in
     /// one part `keep` keeps one.
     fn parts(

@@ -71,6 +71,24 @@ pub(super) struct Token {
     pub(super) at: usize,
 }
 
+/// Whether `text` is a single term, so that a `!` before it is about all of it.
+pub(super) fn is_one_term(text: &str) -> bool {
+    tokens(text).is_ok_and(|tokens| tokens.len() == 1)
+}
+
+/// Whether an `or` stands outside of parentheses in `text`, so that these have to go around it before something is added.
+pub(super) fn has_alternatives(text: &str) -> bool {
+    let mut depth = 0_usize;
+    tokens(text).unwrap_or_default().iter().any(|token| {
+        match token.lexeme {
+            Lexeme::Open => depth += 1,
+            Lexeme::Close => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && token.lexeme == Lexeme::Or
+    })
+}
+
 /// The tokens of `text`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
     let mut lexer = Lexer { text, at: 0 };

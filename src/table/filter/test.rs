@@ -211,7 +211,15 @@ fn port_range(key: &str, text: &str) -> Result<(u64, u64), String> {
     })
 }
 
+/// Whether an address is to be compared as it is written: in quotes, behind `=`, and no network.
+fn is_as_written(operator: Operator, item: &Item) -> bool {
+    item.form == Form::Quoted && matches!(operator, Operator::Equal | Operator::NotEqual) && !item.text.contains('/')
+}
+
 fn address(key: &str, operator: Operator, item: &Item) -> Result<Test, String> {
+    if is_as_written(operator, item) {
+        return words(operator, item);
+    }
     if item.text.contains('*') {
         return words(operator, item);
     }
@@ -242,6 +250,9 @@ fn split_port(text: &str) -> Option<(String, &str)> {
 
 /// `10.0.0.0/8`, `10.0.0.1:443`, `[::1]:443`, `[fe80::1%eth0]:443`, `:443`, `10.0.0.0/8:443` or `443`.
 fn endpoint(key: &str, operator: Operator, item: &Item) -> Result<Test, String> {
+    if is_as_written(operator, item) {
+        return words(operator, item);
+    }
     let text = item.text.as_str();
     if let Some(net) = Net::parse(text) {
         return Ok(Test::Endpoint(Some(net), 0, u16::MAX));

@@ -188,6 +188,11 @@ impl FoldedView {
         self.rows.iter().map(|row| u64::from(row.sums.sockets)).sum()
     }
 
+    /// What identifies each row, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = FoldKey> {
+        self.rows.iter().map(|row| row.key)
+    }
+
     /// What identifies line `line`.
     pub fn key(&self, line: usize) -> Option<LineKey> {
         Some(match *self.lines.get(line)? {

@@ -9,6 +9,7 @@ use crate::app::panels::connections::ConnectionsPanel;
 use crate::app::panels::findings::mark;
 use crate::app::panels::folded::FoldedPanel;
 use crate::app::panels::folded::marks::severity_of;
+use crate::app::tags::Tag;
 use crate::app::young::is_too_young;
 use crate::diagnosis::finding::Severity;
 use crate::store::Store;
@@ -16,7 +17,7 @@ use crate::store::row::{Mark, SocketRow};
 use crate::table::folded::FoldedLine;
 use crate::ui::painter::Painter;
 use crate::ui::scrollbar;
-use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_empty, draw_headings};
+use crate::ui::table::{ShownColumns, TableRow, draw_cells, draw_chosen_cell, draw_empty, draw_headings, draw_tag};
 use crate::ui::theme::Role;
 
 /// Draws it.
@@ -30,10 +31,15 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Conne
     draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, row), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
         let severity = app.panels.findings.about(row, &app.store).map(|finding| finding.severity);
-        draw_mark(painter, y, row, severity);
+        draw_mark(painter, y, app, row, severity);
         draw_cells(painter, y, &shown, row, &app.store, severity);
+        let is_tagged = app.tags.contains(Tag::Socket(row.connection.socket.id));
+        draw_tag(painter, (1, y), is_tagged);
         if panel.cursor.line() == Some(line) {
-            painter.cursor(Rect { y, height: 1, ..body }, 1, panel.cursor.is_picked());
+            painter.cursor(Rect { y, height: 1, ..body }, u16::from(!is_tagged), panel.cursor.is_picked());
+            if panel.cursor.is_picked() {
+                draw_chosen_cell(painter, y, &shown);
+            }
         }
     }
     scrollbar::draw(painter, body, panel.position(&app.panel_context()));
@@ -49,19 +55,31 @@ fn draw_folded(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &Fo
     draw_headings(painter, layout.columns, &shown, panel.view.sort());
     for ((line, content), y) in panel.window(&app.store, usize::from(body.height)).zip(body.y..) {
         let severity = severity(&content);
-        draw_sign(painter, y, &content, severity);
+        draw_sign(painter, y, app, &content, severity);
         draw_cells(painter, y, &shown, &content, &app.store, severity);
+        let is_tagged = tag_of(&content).is_some_and(|tag| app.tags.contains(tag));
+        draw_tag(painter, (2, y), is_tagged);
         if panel.cursor.line() == Some(line) {
             if panel.cursor.is_picked() {
                 painter.cursor(Rect { y, height: 1, ..body }, 0, true);
+                draw_chosen_cell(painter, y, &shown);
             } else {
-                painter.put(2, y, "▌", 1, Role::Accent);
+                painter.put(if is_tagged { 0 } else { 2 }, y, "▌", 1, Role::Accent);
             }
         }
     }
     scrollbar::draw(painter, body, panel.position(&app.panel_context()));
     if panel.view.is_empty() {
         draw_empty(painter, body, app, app.store.deltas() == 0 || panel.view.is_busy());
+    }
+}
+
+/// What tags the line.
+fn tag_of(line: &FoldedLine) -> Option<Tag> {
+    match line {
+        FoldedLine::Row(row) => Some(Tag::Fold(row.key)),
+        FoldedLine::Socket(row) => Some(Tag::Socket(row.connection.socket.id)),
+        FoldedLine::More(..) => None,
     }
 }
 
@@ -74,7 +92,7 @@ fn severity(line: &FoldedLine) -> Option<Severity> {
 }
 
 /// How bad the finding about the line is, and whether it can be unfolded.
-fn draw_sign(painter: &mut Painter<'_>, y: u16, line: &FoldedLine, severity: Option<Severity>) {
+fn draw_sign(painter: &mut Painter<'_>, y: u16, app: &App, line: &FoldedLine, severity: Option<Severity>) {
     match line {
         FoldedLine::Row(row) => {
             if let Some(severity) = severity {
@@ -83,7 +101,7 @@ fn draw_sign(painter: &mut Painter<'_>, y: u16, line: &FoldedLine, severity: Opt
             painter.put(1, y, if row.is_unfolded { "▾" } else { "▸" }, 1, Role::Dim);
         }
         FoldedLine::Socket(row) => {
-            draw_mark(painter, y, row, severity);
+            draw_mark(painter, y, app, row, severity);
             painter.put(1, y, "│", 1, Role::Dim);
         }
         FoldedLine::More(..) => drop(painter.put(1, y, "▸", 1, Role::Dim)),
@@ -101,8 +119,8 @@ impl TableRow for FoldedLine {
 }
 
 /// How bad the finding is that the row is part of; else what just happened to it.
-fn draw_mark(painter: &mut Painter<'_>, y: u16, row: &SocketRow, severity: Option<Severity>) {
-    let (mark, role) = match (row.mark, severity) {
+fn draw_mark(painter: &mut Painter<'_>, y: u16, app: &App, row: &SocketRow, severity: Option<Severity>) {
+    let (mark, role) = match (row.mark.filter(|mark| app.is_mark_fresh(*mark)), severity) {
         (Some(Mark::Closed(_) | Mark::StateUnknown { .. }), _) => ("-", Role::Closed),
         (_, Some(severity)) => (mark(severity), Role::of(severity)),
         (Some(Mark::New(_)), None) => ("+", Role::New),

@@ -64,6 +64,8 @@ roles! {
     Changed   "changed"   Mark like Strong:  "The mark of a connection that has just changed its state.";
     Closed    "closed"    Text like Dim:     "A connection that has just ended: its row and its mark.";
     Selected  "selected"  Text:              "The selected row, from edge to edge.";
+    Cell      "cell"      Text like Selected: "The chosen cell of the selected row; it stands in brackets, too.";
+    Tagged    "tagged"    Mark like Accent: "The mark of a row that the user has tagged.";
     Heading   "heading"   Text like Dim:     "Headings of columns.";
     Listening "listening" Text:              "The state `LISTEN`.";
     Opening   "opening"   Text:              "The states of an opening connection: `SYN_SENT`, `SYN_RECV`.";

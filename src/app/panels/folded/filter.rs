@@ -4,8 +4,12 @@ use crate::model::quoting::filter_word;
 use crate::store::Store;
 use crate::store::alike::key::{AlikePeer, PortRole};
 use crate::store::folding::{FoldOwner, FoldPeer};
+use crate::table::cell_term::{self, state_term, words_term};
+use crate::table::column::{self, Column, refuse_hint};
+use crate::table::connections::COLUMNS;
 use crate::table::filter::Filter;
-use crate::table::folded::FoldedRow;
+use crate::table::folded::columns::{UNIT, WHY, has_standing_verdict};
+use crate::table::folded::{FoldedLine, FoldedRow};
 
 /// The filter that shows the sockets of `row` which pass `before`, the filter in force; an error says why there is none.
 pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<String, &'static str> {
@@ -33,7 +37,7 @@ pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<
         parts.extend(at(peer, row)?);
     }
     if let Some(state) = key.state {
-        parts.push(format!("state:{}", state.name().to_lowercase().replace('_', "-")));
+        parts.push(state_term(state));
     }
     Ok(parts.join(" "))
 }
@@ -73,6 +77,86 @@ fn at(peer: FoldPeer, row: &FoldedRow) -> Result<Option<String>, &'static str> {
         FoldPeer::ToPort(port) => format!("rport:{port} listener:? !state:listen"),
         FoldPeer::AtPort(port) => format!("lport:{port}"),
     }))
+}
+
+/// The term of a filter that passes the sockets which have the value of the cell of `line` in `column`.
+pub(super) fn cell_term(column: &Column<FoldedLine>, line: &FoldedLine, store: &Store) -> Result<String, String> {
+    refuse_hint(column)?;
+    match line {
+        FoldedLine::Row(row) => row_term(column, row, store),
+        FoldedLine::Socket(socket) => {
+            // Below a line, a socket shows its own end where the program stands.
+            let key = match column.key {
+                "process" => "local",
+                "peer" => "remote",
+                "oldest" => "age",
+                "queues" => "recvq",
+                WHY => "verdict",
+                key => key,
+            };
+            let index = column::find(COLUMNS, key).map_err(|_| no_term(column))?;
+            cell_term::term(&COLUMNS[index], socket, store)
+        }
+        FoldedLine::More(..) => Err("this line only says how many more there are: → shows more of them".to_owned()),
+    }
+}
+
+/// The same for a line that stands for several sockets: where they differ there is none.
+fn row_term(column: &Column<FoldedLine>, row: &FoldedRow, store: &Store) -> Result<String, String> {
+    match column.key {
+        UNIT => unit_term(row, store),
+        "process" if row.programs <= 1 => program_term(row),
+        "pid" if row.processes == 1 && row.programs == 1 => {
+            row.process.as_ref().map(|process| format!("pid:{}", process.id.pid)).ok_or_else(|| no_term(column))
+        }
+        "pid" if row.processes == 0 => {
+            Err("no process holds these sockets, so there is no pid to filter by".to_owned())
+        }
+        "peer" => {
+            let peer = row.key.peer.or_else(|| row.peers.only().map(FoldPeer::Of)).ok_or_else(|| differ(column))?;
+            at(peer, row)?.ok_or_else(|| "there are too many remotes to be told apart; tab 3 lists them".to_owned())
+        }
+        "state" => match row.states.only() {
+            Some(state) => Ok(state_term(state)),
+            None => Err(differ(column)),
+        },
+        WHY => {
+            match row.verdict().filter(|(_, count)| *count == row.sums.sockets && has_standing_verdict(row, store)) {
+                Some((verdict, _)) => Ok(format!("verdict:{}", verdict.label())),
+                None => {
+                    Err("this reason is about the whole line, so no filter selects by it; e explains it".to_owned())
+                }
+            }
+        }
+        "process" | "pid" => Err(differ(column)),
+        _ => Err(no_term(column)),
+    }
+}
+
+fn unit_term(row: &FoldedRow, store: &Store) -> Result<String, String> {
+    match row.key.unit {
+        None => Ok("unit:?".to_owned()),
+        Some(unit) => match store.names().units.get(&unit.get()) {
+            Some(name) => words_term(UNIT, name.as_str()),
+            None => Ok(format!("cgroup={unit}")),
+        },
+    }
+}
+
+fn program_term(row: &FoldedRow) -> Result<String, String> {
+    match (&row.process, row.key.owner, row.nobody) {
+        (_, Some(FoldOwner::Nobody(why)), _) | (None, _, Some(why)) => Ok(format!("owner:{}", why.label())),
+        (Some(process), _, _) => words_term("program", process.name.as_str()),
+        (None, _, None) => Ok("owner:none".to_owned()),
+    }
+}
+
+fn differ(column: &Column<FoldedLine>) -> String {
+    format!("the sockets of this line differ in {}: → shows them, and = works on one of them", column.title)
+}
+
+fn no_term(column: &Column<FoldedLine>) -> String {
+    format!("{} is a number of the whole line, so no filter selects by it; s sorts by it", column.title)
 }
 
 #[cfg(test)]

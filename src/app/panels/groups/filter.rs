@@ -1,13 +1,18 @@
 //! The filter that shows what a group row adds up: exactly its sockets.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use crate::knowledge::ports;
 use crate::store::Store;
-use crate::store::groups::GroupKey;
+use crate::store::groups::{Group, GroupKey};
 use crate::store::listeners::ListenAddress;
 use crate::store::port_pool::PortPool;
+use crate::table::cell_term::words_term;
+use crate::table::column::{Column, refuse_hint};
 use crate::table::connections::has_namespaces;
 use crate::table::filter::Filter;
+use crate::table::value::Value;
 
 /// The filter that shows the connections of a group which pass `before`, the filter in force.
 pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
@@ -50,6 +55,66 @@ fn of(key: GroupKey, store: &Store) -> String {
             }
         }
         GroupKey::OneOfListeners(place) => format!("{} listener:?", filter_of_place(place, store)),
+    }
+}
+
+/// The term of a filter that leaves the rows which have the value of the cell of `group` in `column`. What a row adds up is no
+/// value of a socket, and has none.
+pub(super) fn cell_term(column: &Column<Group>, group: &Group, store: &Store) -> Result<String, String> {
+    refuse_hint(column)?;
+    let value = (column.value)(group, store);
+    match (column.key, group.key) {
+        ("local", GroupKey::Listener { place, .. } | GroupKey::OneOfListeners(place)) => {
+            Ok(filter_of_place(place, store))
+        }
+        ("remote" | "raddr", _) => words_term(column.key, &value.text()),
+        ("source", _) => words_term("laddr", &value.text()),
+        ("rport", GroupKey::Remote { port: None, .. }) => {
+            Err("these came in, each from a port of its own: no filter selects by that".to_owned())
+        }
+        ("process", GroupKey::NoProcess(why)) => Ok(format!("owner:{}", why.label())),
+        ("process", GroupKey::OneOfListeners(_)) => Ok("listener:?".to_owned()),
+        ("user", _) => Err(format!(
+            "this is the user of the process, and a filter asks for that of each socket: write user:{} with /",
+            value.text()
+        )),
+        ("service", key) => service_term(key, &value),
+        ("process" | "pid" | "command" | "rport" | "proto", _) => socket_term(column, &value),
+        _ => Err(format!(
+            "{} is added up over the sockets of a row, so no filter selects by it; s sorts by it",
+            column.title
+        )),
+    }
+}
+
+/// The term for the ports on which a service is usual: those of the other end, but of a listener its own.
+fn service_term(key: GroupKey, value: &Value<'_>) -> Result<String, String> {
+    let name = value.text();
+    let ports: BTreeSet<u16> =
+        ports::services().filter(|(_, _, known)| *known == name).map(|(_, port, _)| port).collect();
+    if ports.is_empty() {
+        return Err("no service is known for this port, so there is none to filter by".to_owned());
+    }
+    let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+    let end = if matches!(key, GroupKey::Listener { .. } | GroupKey::OneOfListeners(_)) { "lport" } else { "rport" };
+    Ok(format!("{end}:{}", ports.join(",")))
+}
+
+/// The term for a value that each socket of the row has.
+fn socket_term(column: &Column<Group>, value: &Value<'_>) -> Result<String, String> {
+    match (column.key, value) {
+        ("process", Value::Process(owner)) => match owner.process() {
+            Some(process) => words_term("program", process.name.as_str()),
+            None => Ok(format!("owner:{}", owner.label())),
+        },
+        ("process", Value::Text(name)) => words_term("program", name),
+        ("process", Value::Owned(name)) => words_term("program", name.strip_prefix("was ").unwrap_or(name)),
+        ("pid" | "rport", value) if value.scalar().is_some() => {
+            Ok(format!("{}:{}", column.key, value.scalar().unwrap_or_default()))
+        }
+        ("proto", value) => Ok(format!("proto:{}", value.text())),
+        (key, Value::Missing) => Ok(format!("{key}:?")),
+        (key, value) => words_term(key, &value.text()),
     }
 }
 

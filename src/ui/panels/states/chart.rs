@@ -39,7 +39,15 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPane
     // The parts show the highest of each, of which even the lowest can be above what is now.
     let lowest = app.store.history().lowest(span, usize::from(inside.width), |counts| line.count(counts));
     let scale = lowest.map_or(Scale::of(&values), |lowest| Scale::of(&values).down_to(lowest));
-    draw_title(painter, area, panel, lowest.zip(values.iter().flatten().copied().max()));
+    let shown = lowest.zip(values.iter().flatten().copied().max());
+    match app.counted_from() {
+        None => draw_title(painter, area, panel, shown, ""),
+        Some(from) => {
+            let bounds = app.store.history().bounds_since(from, span, |counts| line.count(counts));
+            let since = app.counted_from_text().map_or_else(String::new, |time| format!(" since {time}"));
+            draw_title(painter, area, panel, bounds, &since);
+        }
+    }
     for (row, y) in chart_on(scale, &values, usize::from(inside.height)).iter().zip(inside.y..) {
         painter.put(inside.x, y, row, inside.width, role(line));
     }
@@ -52,12 +60,13 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App, panel: &StatesPane
     draw_times(painter, Rect { y: inside.bottom() + 1, height: 1, ..inside }, span);
 }
 
-fn draw_title(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel, bounds: Option<(u32, u32)>) {
+/// `since` is said behind the bounds: from when on they count, where that is not the whole span.
+fn draw_title(painter: &mut Painter<'_>, area: Rect, panel: &StatesPanel, bounds: Option<(u32, u32)>, since: &str) {
     let line = panel.state();
     let x = painter.put(area.x + SCALE_WIDTH, area.y, line.name(), area.width - SCALE_WIDTH, Role::Strong);
     let Some((lowest, highest)) = bounds else { return };
     let count = |number: u32| units::count(u64::from(number));
-    let text = format!("  {} · lowest {}, highest {}", panel.span.label(), count(lowest), count(highest));
+    let text = format!("  {} · lowest {}, highest {}{since}", panel.span.label(), count(lowest), count(highest));
     painter.put(x, area.y, &text, area.right().saturating_sub(x), Role::Dim);
 }
 
