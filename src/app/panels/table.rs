@@ -178,6 +178,10 @@ impl<R> TableColumns<R> {
         if column.is_hint {
             return width < HOST_COMFORT_WIDTH;
         }
+        // It is said in fewer words.
+        if column.is_cause {
+            return false;
+        }
         let comfort = self.wanted[index].min(column.width.1).min(COMFORT_WIDTH);
         column.rank <= Some(NAMES_RANK_MAX) && width < comfort
     }

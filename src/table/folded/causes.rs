@@ -21,6 +21,7 @@ const SHORTER: &[(&str, &[&str])] = &[
     ("the peer says nothing", &["silent peer", "silent"]),
     ("peers do not acknowledge the end", &["FIN not acked", "no ACK"]),
     ("handshakes are not finished", &["half-open"]),
+    ("connection attempts fail", &["attempts fail", "fails"]),
     ("nobody listens there", &["no listener", "refused"]),
     ("refused, or no way", &["refused"]),
     ("segments or answers are lost", &["loss"]),
