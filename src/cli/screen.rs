@@ -52,7 +52,7 @@ pub(in crate::cli) fn show(
 fn first_start(settings: &Settings) -> Option<String> {
     let path = settings.config_path.as_ref()?;
     let is_first = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    is_first.then(|| "new here? ‹help› shows the keys, ‹palette› finds all that can be done".to_owned())
+    is_first.then(|| "new here: ‹help› shows the keys, ‹palette› finds all that can be done".to_owned())
 }
 
 /// How the screen can be drawn, and what is wrong with themes of the user that are left out.
