@@ -41,6 +41,8 @@ struct InterfaceHistory {
     last: Interface,
     /// Oldest first; `None` is a gap.
     rates: VecDeque<Option<InterfaceRates>>,
+    /// How many there were in all.
+    total: u64,
 }
 
 /// The last network, and what its interfaces did.
@@ -62,14 +64,19 @@ impl NetworkHistory {
         *self.interfaces.get(&index)?.rates.back()?
     }
 
-    /// The last `width` values of the interface with this number, each what `value` is of its rates, in whole ones; the newest is the
-    /// last. What is not known is `None`.
+    /// The last `width` values of the interface with this number, each what `value` is of its rates, in whole ones; the newest is at the
+    /// end. What is not known is `None`.
+    ///
+    /// They come in pairs that never change, so that a graph of two values a cell moves with every second sample only: of a pair
+    /// of which one is there the other is `None`.
     pub fn trend(&self, index: u32, width: usize, value: impl Fn(&InterfaceRates) -> f64) -> Vec<Option<u64>> {
-        let rates = self.interfaces.get(&index).map(|history| &history.rates);
-        let len = rates.map_or(0, |rates| rates.len().min(width));
-        let last = rates.into_iter().flat_map(|rates| rates.iter().skip(rates.len() - len));
+        let Some(history) = self.interfaces.get(&index) else { return vec![None; width] };
+        let missing = usize::from(!history.total.is_multiple_of(2)).min(width);
+        let len = history.rates.len().min(width - missing);
+        let last = history.rates.iter().skip(history.rates.len() - len);
         let known = last.map(|rates| rates.as_ref().map(|rates| whole(value(rates))));
-        std::iter::repeat_n(None, width - len).chain(known).collect()
+        let before = std::iter::repeat_n(None, width - missing - len);
+        before.chain(known).chain(std::iter::repeat_n(None, missing)).collect()
     }
 
     /// What it holds.
@@ -102,7 +109,7 @@ impl NetworkHistory {
 
 impl InterfaceHistory {
     fn new(at: Timestamp, interface: &NetworkInterface) -> Self {
-        Self { at, last: interface.counted.clone(), rates: VecDeque::new() }
+        Self { at, last: interface.counted.clone(), rates: VecDeque::new(), total: 0 }
     }
 
     fn push(&mut self, at: Timestamp, interface: &NetworkInterface, is_gap: bool) {
@@ -111,6 +118,7 @@ impl InterfaceHistory {
             self.rates.pop_front();
         }
         self.rates.push_back(rates);
+        self.total += 1;
         (self.at, self.last) = (at, interface.counted.clone());
     }
 }
@@ -180,7 +188,7 @@ mod tests {
         history.push(at(60_000), Some(network(&[(2, "eth0", 900_000)])));
         assert_eq!(history.rates(2), None, "what was in between nobody knows");
         history.push(at(61_000), Some(network(&[(2, "eth0", 900_500)])));
-        assert_eq!(received(&history, 4), [None, Some(2_000), None, Some(500)]);
+        assert_eq!(received(&history, 6), [None, None, Some(2_000), None, Some(500), None]);
         history.push(at(62_000), Some(network(&[(2, "eth0", 100)])));
         assert_eq!(history.rates(2), None, "it counts anew");
         history.push(at(63_000), Some(network(&[(2, "eth1", 900)])));
@@ -200,6 +208,8 @@ mod tests {
             history.push(Timestamp::from_millis(second * 1_000), Some(network(&[(2, "veth", second)])));
         }
         assert_eq!((history.interfaces.len(), history.interfaces[&2].rates.len()), (1, SAMPLES_MAX));
-        assert_eq!(received(&history, 3), [Some(1), Some(1), Some(1)]);
+        assert_eq!(received(&history, 4), [Some(1), Some(1), Some(1), None]);
+        history.push(Timestamp::from_millis(1_000_000), Some(network(&[(2, "veth", 1_000)])));
+        assert_eq!(received(&history, 4), [Some(1); 4], "the pair is whole");
     }
 }
