@@ -77,22 +77,23 @@ fn the_process_that_conntop_runs_inside_is_refused() {
     session.wait_for_text("conntop runs inside that process");
 }
 
-/// What the made-up server, on which much happens each second, sends in so many seconds.
+/// What the made-up server, on which much happens each second, sends in ten seconds.
 fn bytes_of_demo(arguments: &[&str]) -> usize {
-    let arguments = [&["--demo", "--interval", "1"], arguments].concat();
+    let arguments = [&["--demo"], arguments].concat();
     let mut session = Session::conntop(&arguments, 120, 40);
     session.wait_for_text("jdbc-pool");
-    session.watch(Duration::from_secs(6));
+    session.watch(Duration::from_secs(2));
     let before = session.bytes.len();
-    session.watch(Duration::from_secs(6));
+    session.watch(Duration::from_secs(10));
     session.bytes.len() - before
 }
 
+/// What saves most is that samples come every five seconds; a refresh by itself is cheap already.
 #[test]
 fn with_low_bandwidth_less_is_sent() {
     let (usual, low) = (bytes_of_demo(&[]), bytes_of_demo(&["--low-bandwidth"]));
-    println!("{} bytes a refresh, {} with --low-bandwidth", usual / 6, low / 6);
-    assert!(low > 0 && low * 4 <= usual * 3, "{low} of {usual} bytes");
+    println!("{} bytes a second, {} with --low-bandwidth", usual / 10, low / 10);
+    assert!(low > 0 && low * 3 <= usual, "{low} of {usual} bytes");
 }
 
 #[test]
