@@ -217,7 +217,12 @@ fn draw_line(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, line:
             "RECEIVED" => painter.right(x, y, &counters[0], room, Role::Text),
             "SENT" => painter.right(x, y, &counters[1], room, Role::Text),
             "RETRANS" => painter.right(x, y, &counters[2], room, Role::Text),
-            _ => drop(painter.put(x, y, &app.time_of_day(entry.at), time_width(places.is_full), Role::Dim)),
+            _ => {
+                let time = app.time_of_day(entry.at);
+                // `12:01:03.214`, or without the milliseconds.
+                let shown = if places.is_full { &*time } else { time.split('.').next().unwrap_or(&time) };
+                painter.put(x, y, shown, time_width(places.is_full), Role::Dim);
+            }
         }
         x += column;
     }
