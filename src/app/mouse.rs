@@ -126,6 +126,9 @@ impl App {
 
     /// Moves what is under the pointer; in a dialog about several targets their list.
     fn wheel(&mut self, at: Position, by: isize) {
+        if self.mode.is_dialog() && !matches!(self.mode, Mode::ConfirmAll(_) | Mode::SaveConfig(_)) {
+            return;
+        }
         self.dirty = true;
         match (&self.mode, &self.page) {
             (Mode::Normal | Mode::Filter(_), Page::Tab) => {

@@ -304,7 +304,9 @@ impl EventLoop {
                 let lines: Vec<&str> = lines.iter().map(DisplayText::as_str).collect();
                 let text = lines.join("\n");
                 if text.len() > COPY_LEN_MAX {
-                    return self.tell(Msg::Notice("that is too long for the clipboard; ^S writes it to a file".into()));
+                    return self.tell(Msg::Notice(
+                        "that is too long for the clipboard; a file takes the sockets of tagged rows".into(),
+                    ));
                 }
                 terminal::copy(&text)?;
             }

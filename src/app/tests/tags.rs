@@ -269,7 +269,7 @@ fn all_tagged_rows_are_copied_each_on_a_line_of_its_own() {
 #[test]
 fn tagged_rows_go_to_a_new_file_whose_name_says_the_format() {
     let mut app = held((120, 40));
-    let save = |app: &mut App| app.turn(Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+    let save = |app: &mut App| press(app, "o");
     press(&mut app, "g  ");
     save(&mut app);
     let offered = match &app.mode {
