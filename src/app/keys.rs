@@ -256,12 +256,12 @@ impl App {
         if matches!(self.mode, Mode::Menu(_)) {
             return self.move_in_menu(motion);
         }
-        if self.mode.is_dialog() && !matches!(self.mode, Mode::SaveConfig(_)) {
-            return self.move_in_dialog(motion);
-        }
         // Rows that nobody has seen yet are not picked.
         if self.is_overtaken {
             return;
+        }
+        if matches!(self.mode, Mode::ConfirmAll(_)) {
+            return self.move_in_dialog(motion);
         }
         let page = page_lines(self.body_height());
         let Some(extent) = self.scroll_extent() else {
