@@ -42,7 +42,11 @@ pub fn columns(app: &App, width: u16) -> Vec<ProseColumn> {
     let course = vec![course::history(app, detail), course::neighbours(app, row, &detail.related)];
     let Some((drawing, path)) = picture else {
         return match column_count(width) {
-            1 => side_by_side(width, vec![joined([left, means, measured, course])]),
+            // What it waits for stands on the first page.
+            1 => {
+                let (connection, ends) = split_first(left);
+                side_by_side(width, vec![joined([connection, measured, ends, means, course])])
+            }
             _ => side_by_side(width, vec![joined([left, course]), joined([means, measured])]),
         };
     };
@@ -51,6 +55,12 @@ pub fn columns(app: &App, width: u16) -> Vec<ProseColumn> {
         return side_by_side(width, vec![joined([left, course]), diagram, joined([means, measured])]);
     }
     side_by_side(width, vec![joined([left, course]), joined([diagram, means, measured])])
+}
+
+/// The first section, and the others.
+fn split_first(mut sections: Vec<Section>) -> (Vec<Section>, Vec<Section>) {
+    let others = sections.split_off(sections.len().min(1));
+    (sections, others)
 }
 
 fn joined<const N: usize>(parts: [Vec<Section>; N]) -> Vec<Section> {

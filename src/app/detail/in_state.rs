@@ -13,19 +13,19 @@ use crate::model::time::Timestamp;
 use crate::store::row::SocketRow;
 use crate::table::units;
 
-/// The state and all that is known of it.
+/// Why it is not closed, if that is wrong; the state and all that is known of it.
 pub(super) fn lines(app: &App, row: &SocketRow) -> Vec<ProseLine> {
     let socket = &row.connection.socket;
     let mut section = Section::new("");
+    if let Some(verdict) = socket.verdict() {
+        section.lines.push(why(app, row, verdict));
+        section.known("known by", verdict_evidence(socket));
+    }
     section.lines.push(ProseLine::State("state", socket.state));
     if !is_gone(app, row) {
         section.fact("since", age_words(app, row));
         section.known("bounds", close_wait_bounds(app, row));
         section.known("ends in", time_wait_end(app, socket));
-    }
-    if let Some(verdict) = socket.verdict() {
-        section.lines.push(why(app, row, verdict));
-        section.known("known by", verdict_evidence(socket));
     }
     section.lines
 }
