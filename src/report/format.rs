@@ -66,6 +66,8 @@ pub enum EventFormat {
     /// One line of text per event
     #[default]
     Text,
+    /// One sentence per event, without signs
+    Plain,
     /// One JSON object a line, one per event
     Ndjson,
 }
@@ -94,7 +96,7 @@ impl From<DocumentFormat> for Format {
 impl From<EventFormat> for Format {
     fn from(format: EventFormat) -> Self {
         match format {
-            EventFormat::Text => Self::Text,
+            EventFormat::Text | EventFormat::Plain => Self::Text,
             EventFormat::Ndjson => Self::Ndjson,
         }
     }

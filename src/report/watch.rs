@@ -1,5 +1,7 @@
 //! `conntop watch`: transitions, opens, closes, gaps and findings, one line each as they come.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,7 +38,7 @@ const KNOWN_MAX: usize = 1_024;
 pub struct WatchOptions {
     /// Which sockets.
     pub filter: Filter,
-    /// Text or NDJSON.
+    /// Text, sentences or NDJSON.
     pub format: EventFormat,
     /// At most this many lines.
     pub count: Option<u64>,
@@ -225,6 +227,7 @@ impl<'w> EventStream<'w> {
         let event = GapEvent::of(store, gap);
         match self.watch.format {
             EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Plain => plain::gap(store, gap).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Gap(event)),
         }
     }
@@ -244,6 +247,7 @@ impl<'w> EventStream<'w> {
         let change = SocketChange::of(store, transition);
         Some(match self.watch.format {
             EventFormat::Text => text(&change, store, transition, &row).into_bytes(),
+            EventFormat::Plain => plain::change(store, transition, &row).into_bytes(),
             EventFormat::Ndjson => {
                 let socket = SocketObject::of(&row, store);
                 json(&EventRow::Change(Box::new(ChangeEvent { change, socket })))
@@ -285,6 +289,7 @@ impl<'w> EventStream<'w> {
         let event = FindingEvent::of(store, change, finding);
         match self.watch.format {
             EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Plain => plain::finding(store, change, finding).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Finding(Box::new(event))),
         }
     }

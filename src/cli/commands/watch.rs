@@ -31,6 +31,9 @@ pub(super) struct WatchCommand {
     filter: FilterArguments,
     #[command(flatten)]
     output: FormatOption<WatchFormat>,
+    /// One sentence per event, without signs and columns: for screen readers
+    #[arg(long, conflicts_with = "format")]
+    plain: bool,
     #[command(flatten)]
     time: TimeLimit,
     #[command(flatten)]
@@ -52,6 +55,7 @@ impl CliCommand for WatchCommand {
         examples: &[
             example("conntop watch state:close-wait", "what enters or leaves CLOSE_WAIT"),
             example("conntop watch --format ndjson process:nginx", "for scripts"),
+            example("conntop watch --plain state:close-wait", "as sentences, for a screen reader"),
             example("conntop watch --for 60 --count 100", "until one of them is reached"),
             example("conntop watch --count 1 state:close-wait", "wait for the first"),
             example("conntop watch --source replay:leak.conntop", "what a recording holds, at once"),
@@ -73,7 +77,7 @@ command with exit code 0, as does a closed pipe."],
             return print(format, |out| fields::write(&fields::of_events(), format, out));
         }
         self.of_list.refuse()?;
-        let format = self.output.format.of_events()?;
+        let format = if self.plain { EventFormat::Plain } else { self.output.format.of_events()? };
         let watch = WatchOptions { filter: self.filter.parse()?, format, count: self.count.limit() };
         let source = global.open()?;
         let settings = &global.settings()?.asking(watch.filter.asked_by_name());

@@ -79,6 +79,16 @@ fn text_is_a_line_for_each_event() {
 }
 
 #[test]
+fn plain_is_a_sentence_without_signs_for_each_event() {
+    let findings = [leak(), descriptors()];
+    let text = printed(&watch("", EventFormat::Plain), &[news(&all(), &[gap()], &findings)]).concat();
+    for sign in ["->", "→", "≥", "  ", "["] {
+        assert!(!text.contains(sign), "{sign:?} is read aloud as noise: {text}");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn ndjson_is_an_object_for_each_event() {
     let findings = [descriptors()];
     let text = printed(&watch("", EventFormat::Ndjson), &[news(&all(), &[gap()], &findings)]).concat();

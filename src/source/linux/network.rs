@@ -1,5 +1,5 @@
 //! What the screen shows of the network beside sockets, while it does: interfaces at each sample, routes and the speeds of lines
-//! every [`SELDOM`].
+//! every `SELDOM`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 

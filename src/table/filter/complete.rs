@@ -43,7 +43,7 @@ impl CompletionItem {
 pub struct FilterCompletion {
     /// The bytes of the filter that an item takes the place of.
     pub range: Range<usize>,
-    /// What can stand there, best first; [`ITEMS_MAX`] at the most.
+    /// What can stand there, best first; `ITEMS_MAX` at the most.
     pub items: Vec<CompletionItem>,
     /// What the key before the cursor means; empty where there is none.
     pub about: &'static str,
