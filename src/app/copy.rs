@@ -12,6 +12,7 @@ use crate::app::notice::NoticeLevel;
 use crate::app::panels::network::NetworkPanel;
 use crate::app::panels::{OpenTarget, log};
 use crate::app::selection::Selected;
+use crate::app::tabs::Tab;
 use crate::app::tags::Tag;
 use crate::model::address_text::{local_end, remote_end};
 use crate::model::quoting::shell_word;
@@ -105,6 +106,10 @@ impl App {
         let names = self.store.names();
         let mut texts =
             vec![line("row", row_text(COLUMNS, row, &self.store)), line("json", json(COLUMNS, row, &self.store))];
+        let table = &self.panels.connections;
+        if self.tab == Tab::SOCKETS && !table.is_folded() {
+            texts.extend(self.cell(table.columns.cell_column(self.panel_context().width()), row));
+        }
         texts.push(line("local end", local_end(socket, names)));
         if !socket.remote.is_unset() {
             texts.push(line("remote end", remote_end(socket, names)));
@@ -123,6 +128,8 @@ impl App {
     fn copies_of_group(&self, columns: &'static [Column<Group>], group: &Group) -> Vec<MenuLine> {
         let mut texts =
             vec![line("row", row_text(columns, group, &self.store)), line("json", json(columns, group, &self.store))];
+        let chosen = self.panels.of_group(group.key).columns.cell_column(self.panel_context().width());
+        texts.extend(self.cell(chosen, group));
         texts.extend(group.key.remote_address().map(|address| line("address", address.ip().to_string())));
         texts.extend(self.list_command());
         if let GroupKey::Process(process) = group.key {
@@ -134,6 +141,7 @@ impl App {
 
     fn copies_of_fold(&self, fold: &FoldedLine) -> Vec<MenuLine> {
         let mut texts = vec![line("row", row_text(FOLDED, fold, &self.store))];
+        texts.extend(self.cell(self.panels.connections.folded.columns.cell_column(self.panel_context().width()), fold));
         texts.extend(fold.remote_address().map(|address| line("address", address.to_string())));
         texts.extend(self.list_command());
         let process = match fold {
@@ -145,6 +153,12 @@ impl App {
             texts.extend(commands::for_process(process, false).map(|(name, command)| line(name, command)));
         }
         texts
+    }
+
+    /// The text of the chosen cell of `row`, unless it is blank.
+    fn cell<R>(&self, column: Option<&Column<R>>, row: &R) -> Option<MenuLine> {
+        let text = (column?.value)(row, &self.store).text().into_owned();
+        (!text.is_empty()).then(|| line("cell", text))
     }
 
     /// The command that lists what Enter shows of the selected row.

@@ -169,7 +169,7 @@ impl<R> TableColumns<R> {
     }
 
     /// The column of the chosen cell on a screen of `width`.
-    pub(super) fn cell_column(&self, width: u16) -> Option<&'static Column<R>> {
+    pub(in crate::app) fn cell_column(&self, width: u16) -> Option<&'static Column<R>> {
         self.cell(&self.shown(width)).and_then(|span| self.all.get(span.index))
     }
 

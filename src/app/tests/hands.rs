@@ -97,6 +97,7 @@ fn the_copy_menu_offers_the_row_its_ends_and_commands_that_name_them() {
     let json: serde_json::Value = serde_json::from_str(of("json")).expect("valid JSON");
     assert_eq!((&json["lport"], &json["rx_bytes"]), (&51_234.into(), &serde_json::Value::Null));
     assert!(of("row").contains("nginx") && of("strace").contains("812"));
+    assert_eq!(of("cell"), "10.0.0.20:5432", "the cell that tells most");
     let copied = enter(&mut app);
     assert!(matches!(copied.as_slice(), [Effect::Copy(text)] if text.as_str() == *of("row")), "{copied:?}");
 }
@@ -107,6 +108,7 @@ fn a_group_a_log_line_and_a_finding_can_be_copied_and_an_empty_table_says_so() {
     press(&mut app, "2");
     let of_group = offered(&mut app);
     assert!(of_group.iter().any(|(name, text)| name == "conntop" && text.contains("812")), "{of_group:?}");
+    assert!(of_group.contains(&("cell".to_owned(), "nginx".to_owned())), "{of_group:?}");
     let mut app = logged();
     press(&mut app, "8j");
     let of_line = offered(&mut app);
