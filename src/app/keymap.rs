@@ -24,6 +24,7 @@ use Run::{Ask, Back, Change, Confirm as Yes};
 
 const LISTS: &[KeyScope] =
     &[Table, Detail, Menu, Columns, ConfirmSave, Help, Explain, Confirm, ConfirmKill, ConfirmClose];
+/// All scopes.
 const EVERYWHERE: &[KeyScope] = &[
     Table,
     Detail,
@@ -228,31 +229,13 @@ mod tests {
     use crate::app::keymap::key::KeyStroke;
     use crate::app::keymap::remap::Keymap;
 
-    const SCOPES: [KeyScope; 15] = [
-        Table,
-        Detail,
-        Filter,
-        FileName,
-        Menu,
-        Columns,
-        Palette,
-        Confirm,
-        ConfirmWord,
-        ConfirmKill,
-        ConfirmClose,
-        ConfirmSave,
-        Explain,
-        Help,
-        HelpSearch,
-    ];
-
     fn action(scope: KeyScope, key: KeyStroke) -> Option<&'static str> {
         Keymap::default().binding(scope, key).map(|row| row.action)
     }
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
-        for scope in SCOPES {
+        for &scope in EVERYWHERE {
             let mut seen = Vec::new();
             for key in bindings().filter(|row| row.on.scopes.contains(&scope)).flat_map(|row| row.keys) {
                 assert!(!seen.contains(key), "{key} is bound twice in {scope:?}");
@@ -286,7 +269,7 @@ mod tests {
 
     #[test]
     fn every_place_can_be_left_and_no_bare_k_kills() {
-        for scope in SCOPES {
+        for &scope in EVERYWHERE {
             assert_eq!(action(scope, ctrl('c')), Some("quit-anywhere"));
             assert_eq!(action(scope, ESC), Some("back"));
             let bare = Keymap::default().binding(scope, char('k'));
@@ -296,7 +279,7 @@ mod tests {
 
     #[test]
     fn footers_are_short_and_names_fit() {
-        for scope in SCOPES {
+        for &scope in EVERYWHERE {
             // Of those of the tables some are left out on each tab; a wide screen has room for all of them.
             assert!(TABS.iter().all(|row| footer(&row.key_context(scope, false)).len() <= 14), "{scope:?}");
         }

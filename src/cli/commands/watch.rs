@@ -55,7 +55,7 @@ impl CliCommand for WatchCommand {
         examples: &[
             example("conntop watch state:close-wait", "what enters or leaves CLOSE_WAIT"),
             example("conntop watch --format ndjson process:nginx", "for scripts"),
-            example("conntop watch --plain state:close-wait", "as sentences, for a screen reader"),
+            example("conntop watch --plain state:close-wait", "for a screen reader"),
             example("conntop watch --for 60 --count 100", "until one of them is reached"),
             example("conntop watch --count 1 state:close-wait", "wait for the first"),
             example("conntop watch --source replay:leak.conntop", "what a recording holds, at once"),
