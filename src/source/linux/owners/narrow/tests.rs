@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -33,6 +34,9 @@ const GIANT: &str = "kept = opened(2000); ready()";
 /// How many descriptors a search reads in a process where nothing is, or once: low ones, newest and spread ones.
 const SAMPLE: u64 = 128 + 128 + 80;
 
+/// Held while programs open their sockets.
+static OPENING: Mutex<()> = Mutex::new(());
+
 /// Processes that hold sockets.
 struct World {
     programs: Vec<Child>,
@@ -49,14 +53,16 @@ impl World {
                 .spawn()
                 .expect("python3 is here, as for the scenarios")
         };
-        let mut programs: Vec<Child> = programs.iter().map(start).collect();
-        let mut pids = Vec::new();
-        for program in &mut programs {
+        // One after the other, those of other tests too: what opens sockets at the same time makes gaps in the inode numbers.
+        let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = Self { programs: Vec::new(), pids: Vec::new() };
+        for mut program in programs.iter().map(start) {
             let mut line = String::new();
             BufReader::new(program.stdout.take().expect("piped")).read_line(&mut line).expect("it is ready");
-            pids.extend(line.split_whitespace().map(|pid| pid.parse::<u32>().expect("a pid")));
+            world.pids.extend(line.split_whitespace().map(|pid| pid.parse::<u32>().expect("a pid")));
+            world.programs.push(program);
         }
-        Self { programs, pids }
+        world
     }
 
     fn owners(&self) -> Owners {
