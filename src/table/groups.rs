@@ -121,7 +121,7 @@ pub static PORTS: &[Column<Group>] = &[
     Column::new("share", "SHARE", ValueKind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Share))
         .width(5, 5).rank(2).about("The share of the kernel's range that is taken."),
     Column::new("gauge", "OF RANGE", ValueKind::Share, |group, store| Value::or_missing(used_share(group, store), Value::Gauge))
-        .width(8, 20).rank(5).left().about("The share of the kernel's range that is taken, as a bar."),
+        .width(8, 20).rank(7).left().about("The share of the kernel's range that is taken, as a bar."),
     ESTABLISHED.rank(6), TIME_WAIT, CLOSE_WAIT,
     Column::new("other", "OTHER", ValueKind::Count, others)
         .width(6, 9).rank(9).about("Connections in any other state."),
