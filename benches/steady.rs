@@ -160,7 +160,7 @@ fn count_missed(rate: u32, window: Duration) {
         let needs = Needs { partial, ..Needs::default() };
         let sink = &mut Tracking { tracker: &mut tracker, snapshot: &mut snapshot };
         source.sample(&needs, sink).expect("sock_diag answers");
-        let delta = tracker.finish(&snapshot);
+        let delta = tracker.finish(&mut snapshot);
         let is_served = |step: &&Transition| step.is_opening() && step.local.port == SERVED && step.remote.port != 0;
         told += delta.transitions.iter().filter(is_served).count();
         lost += delta.gaps.len();
@@ -203,7 +203,7 @@ fn samples(runs: u32) {
         if part {
             let sink = &mut Tracking { tracker: &mut tracker, snapshot: &mut snapshot };
             source.sample(&needs, sink).expect("sock_diag answers");
-            tracker.finish(&snapshot);
+            tracker.finish(&mut snapshot);
         } else {
             source.sample(&needs, &mut snapshot).expect("sock_diag answers");
             tracker.update(&snapshot);

@@ -26,6 +26,7 @@ use std::time::Duration;
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
+use crate::model::time::{Timestamp, WallTime};
 use crate::source::synthetic::actions::MadeUpMachine;
 
 /// Takes samples.
@@ -54,6 +55,60 @@ pub trait Source: Send {
     /// [`Events`](crate::model::event::Events). With `trace`, from the second sample on also of every change of state. No part
     /// of a request: it begins once, before the first sample, and goes on between them.
     fn listen(&mut self, _trace: bool) {}
+
+    /// The time that a recording covers; `None` for a source that has only now, or cannot go back (a stream).
+    fn span(&self) -> Option<RecordedSpan> {
+        None
+    }
+
+    /// Goes to the last moment at or before `at` from which the recording can be read. The next sample is that of this moment and
+    /// lists every socket; who compares samples starts anew. Those that follow lead to `at`.
+    ///
+    /// Fails where there is no [`Self::span`], or what is recorded there cannot be read.
+    fn seek(&mut self, _at: Timestamp) -> Result<(), SourceError> {
+        Err(SourceError::Failed("this source has no past to go to; record it first, with conntop record".into()))
+    }
+}
+
+/// The time that a recording covers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordedSpan {
+    /// Its first sample.
+    pub first: RecordedMoment,
+    /// Its last sample.
+    pub last: RecordedMoment,
+    /// How many samples it has.
+    pub samples: u64,
+    /// What a person may want to go to, oldest first.
+    pub marks: Vec<RecordedMark>,
+}
+
+/// A moment of a recording by both clocks. Moments of one recording ascend by `at`, over reboots of the machine too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordedMoment {
+    /// By the clock of the recording.
+    pub at: Timestamp,
+    /// The time of day that it was.
+    pub wall: WallTime,
+}
+
+/// A finding that began, or a gap in the recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedMark {
+    /// When.
+    pub at: Timestamp,
+    /// How grave it is; `None` for a gap, in which nothing was recorded.
+    pub severity: Option<MarkSeverity>,
+    /// What it says.
+    pub sentence: DisplayText,
+}
+
+/// How grave a finding is that a recording marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the cases are those of a finding's severity")]
+pub enum MarkSeverity {
+    Warning,
+    Critical,
 }
 
 /// When the next sample is due.

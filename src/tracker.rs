@@ -202,7 +202,7 @@ impl Tracker {
     /// What `snapshot`, a sample of which nothing was pushed, changes.
     pub fn update(&mut self, snapshot: &Snapshot) -> Delta {
         self.begin(snapshot.at);
-        self.finish(snapshot)
+        self.compare(snapshot)
     }
 
     /// What the sample that was begun changes: `snapshot`, and what was pushed of it. The first one only adds: nothing is
@@ -214,7 +214,16 @@ impl Tracker {
     ///
     /// Outside of the scope of a partial snapshot, a socket that is not listed stays as it is. Inside, one may have
     /// moved out of it: it stays as well until it is looked up (see [`Self::missing`]) or a full sample says more.
-    pub fn finish(&mut self, snapshot: &Snapshot) -> Delta {
+    ///
+    /// What was tracked before it was recorded ([`Snapshot::tracked`]) is taken as it is.
+    pub fn finish(&mut self, snapshot: &mut Snapshot) -> Delta {
+        if let Some(tracked) = snapshot.tracked.take() {
+            return *tracked;
+        }
+        self.compare(snapshot)
+    }
+
+    fn compare(&mut self, snapshot: &Snapshot) -> Delta {
         let pushed = self.pushed.take().filter(|_| snapshot.scope.is_all());
         let Pushed { mut round, mut met } = pushed.unwrap_or_else(|| {
             let len = snapshot.sockets.len();
@@ -533,7 +542,10 @@ impl SampleContext {
 }
 
 /// What a new tracker says of `snapshot`, if it will not be shown a second one: nothing need be remembered, nor copied.
-pub fn once(snapshot: Snapshot) -> Delta {
+pub fn once(mut snapshot: Snapshot) -> Delta {
+    if let Some(tracked) = snapshot.tracked.take() {
+        return *tracked;
+    }
     let mut added = Vec::with_capacity(snapshot.sockets.len());
     let (delta, sockets) = apart(snapshot);
     added.extend(sockets);
@@ -541,7 +553,17 @@ pub fn once(snapshot: Snapshot) -> Delta {
 }
 
 /// The same in two parts, for who needs each socket only once: the delta without sockets, and the sockets.
-pub fn apart(snapshot: Snapshot) -> (Delta, FirstSight) {
+pub fn apart(mut snapshot: Snapshot) -> (Delta, FirstSight) {
+    if let Some(mut tracked) = snapshot.tracked.take() {
+        let rows = std::mem::take(&mut tracked.added);
+        let sight = FirstSight {
+            at: snapshot.at,
+            sockets: Vec::new().into_iter(),
+            seen: FxHashSet::default(),
+            tracked: rows.into_iter(),
+        };
+        return (*tracked, sight);
+    }
     let mut seen = FxHashSet::default();
     seen.reserve(snapshot.sockets.len());
     let delta = Delta {
@@ -558,7 +580,10 @@ pub fn apart(snapshot: Snapshot) -> (Delta, FirstSight) {
         network: snapshot.network,
         ..Delta::default()
     };
-    (delta, FirstSight { at: snapshot.at, sockets: snapshot.sockets.into_iter(), seen })
+    (
+        delta,
+        FirstSight { at: snapshot.at, sockets: snapshot.sockets.into_iter(), seen, tracked: Vec::new().into_iter() },
+    )
 }
 
 /// The sockets of a first sample, each once, as a tracker that has seen no other knows them.
@@ -567,12 +592,17 @@ pub struct FirstSight {
     at: Timestamp,
     sockets: IntoIter<Socket>,
     seen: FxHashSet<SocketId>,
+    /// Those that were tracked before they were recorded.
+    tracked: IntoIter<Connection>,
 }
 
 impl Iterator for FirstSight {
     type Item = Connection;
 
     fn next(&mut self) -> Option<Connection> {
+        if let Some(tracked) = self.tracked.next() {
+            return Some(tracked);
+        }
         let socket = self.sockets.find(|socket| self.seen.insert(socket.id))?;
         let state_since = clocks::at_first_sight(&socket, self.at);
         Some(ObservedSocket { socket, state_since, first_seen: self.at }.into())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::coverage::Coverage;
+use crate::model::delta::Delta;
 use crate::model::descriptors::Descriptors;
 use crate::model::endpoint::Protocol;
 use crate::model::event::Events;
@@ -228,6 +229,10 @@ pub struct Snapshot {
     pub events: Events,
     /// Interfaces and routes; `None` where nobody asks for them or the source does not tell them. Recordings do not hold them.
     pub network: Option<Arc<Network>>,
+    /// What follows from the sample, where that was found out before: a recording since format 6 holds what its tracker said. Then
+    /// nothing is compared, and `sockets` is empty. The first sample and the first one after [`Source::seek`](crate::source::Source::seek)
+    /// hold every socket as added.
+    pub tracked: Option<Box<Delta>>,
 }
 
 impl Snapshot {
@@ -242,6 +247,7 @@ impl Snapshot {
         self.details.clear();
         self.events.clear();
         self.network = None;
+        self.tracked = None;
     }
 }
 

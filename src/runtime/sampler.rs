@@ -214,7 +214,7 @@ impl Sampling {
                     if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
                         return;
                     }
-                    let mut delta = Box::new(tracker.finish(&snapshot));
+                    let mut delta = Box::new(tracker.finish(&mut snapshot));
                     self.settle(&begun, &order, pace, &snapshot, &mut delta);
                     give_back(&mut snapshot.sockets);
                     self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))

@@ -592,7 +592,7 @@ fn a_sample_that_was_pushed_and_then_failed_is_forgotten() {
     assert_eq!(tracker.push(&tcp(1).build()), SinkAnswer::Known);
     assert_eq!(tracker.push(&tcp(3).queues(1, 0).build()), SinkAnswer::Changed);
     assert_eq!(tracker.push(&tcp(4).build()), SinkAnswer::New);
-    let delta = tracker.finish(&snapshot(4_000, [tcp(3).queues(1, 0)]));
+    let delta = tracker.finish(&mut snapshot(4_000, [tcp(3).queues(1, 0)]));
     assert_eq!((delta.added.len(), delta.changed.len(), delta.removed.len()), (0, 1, 1));
     assert_eq!(delta.removed[0].at, Timestamp::from_millis(3_000), "missed twice since then");
 }
@@ -619,8 +619,8 @@ proptest! {
         reader.first = true;
         for event in &events {
             let Some(sample) = world.happen(event) else { continue };
-            let left = pushed(&mut tracker, &sample, pushes);
-            let delta = tracker.finish(&left);
+            let mut left = pushed(&mut tracker, &sample, pushes);
+            let delta = tracker.finish(&mut left);
             prop_assert_eq!(once(sample.clone()), Tracker::new().update(&sample));
             if reader.first {
                 prop_assert!(delta.transitions.is_empty());
@@ -636,9 +636,9 @@ proptest! {
             tracker.update(&world.sample(1_000, jitter_ms));
         }
         let last = world.sample(1_000, 0);
-        let left = pushed(&mut tracker, &last, pushes);
+        let mut left = pushed(&mut tracker, &last, pushes);
         prop_assert!(pushes == 0 || left.sockets.is_empty());
-        let delta = tracker.finish(&left);
+        let delta = tracker.finish(&mut left);
         prop_assert!(delta.added.is_empty() && delta.changed.is_empty() && delta.removed.is_empty(), "{:?}", delta);
         prop_assert!(delta.transitions.is_empty());
     }

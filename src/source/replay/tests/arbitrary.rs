@@ -277,6 +277,7 @@ prop_compose! {
             usage,
             descriptors,
             details: vec![(SocketId::from_cookie(cookie, NetnsId(1)), detail)],
+            tracked: None,
             // A recording does not hold it.
             network: None,
         }
