@@ -27,6 +27,7 @@ pub mod query;
 pub mod quoting;
 pub mod reach;
 pub mod recent;
+pub mod recorded;
 pub mod route;
 pub mod sink;
 pub mod slot_index;

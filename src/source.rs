@@ -23,10 +23,11 @@ pub mod linux;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::model::recorded::{MarkSeverity, RecordedMark, RecordedMoment, RecordedSpan};
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Needs, SourceInfo};
 use crate::model::text::DisplayText;
-use crate::model::time::{Timestamp, WallTime};
+use crate::model::time::Timestamp;
 use crate::source::synthetic::actions::MadeUpMachine;
 
 /// Takes samples.
@@ -68,47 +69,6 @@ pub trait Source: Send {
     fn seek(&mut self, _at: Timestamp) -> Result<(), SourceError> {
         Err(SourceError::Failed("this source has no past to go to; record it first, with conntop record".into()))
     }
-}
-
-/// The time that a recording covers.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RecordedSpan {
-    /// Its first sample.
-    pub first: RecordedMoment,
-    /// Its last sample.
-    pub last: RecordedMoment,
-    /// How many samples it has.
-    pub samples: u64,
-    /// What a person may want to go to, oldest first.
-    pub marks: Vec<RecordedMark>,
-}
-
-/// A moment of a recording by both clocks. Moments of one recording ascend by `at`, over reboots of the machine too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordedMoment {
-    /// By the clock of the recording.
-    pub at: Timestamp,
-    /// The time of day that it was.
-    pub wall: WallTime,
-}
-
-/// A finding that began, or a gap in the recording.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordedMark {
-    /// When.
-    pub at: Timestamp,
-    /// How grave it is; `None` for a gap, in which nothing was recorded.
-    pub severity: Option<MarkSeverity>,
-    /// What it says.
-    pub sentence: DisplayText,
-}
-
-/// How grave a finding is that a recording marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the cases are those of a finding's severity")]
-pub enum MarkSeverity {
-    Warning,
-    Critical,
 }
 
 /// When the next sample is due.
