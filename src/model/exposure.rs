@@ -98,6 +98,16 @@ impl AddressKinds {
         Self(self.0 & other.0)
     }
 
+    /// A bit each, as recordings hold them.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Those with these [`Self::bits`]; what no kind has is left out.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & 0b1111)
+    }
+
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -13,7 +13,7 @@ use crate::model::text::{DisplayText, deserialize_name};
 use crate::model::time::WallTime;
 
 /// What identifies a process for ever: a pid alone is reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
     /// The pid in the pid namespace conntop runs in.
     pub pid: u32,

@@ -16,7 +16,7 @@ use crate::model::time::CompactTimestamp;
 
 /// What identifies a socket: the kernel's cookie and the network namespace. Where a source has no cookie, a hash of
 /// protocol, endpoints and a counter among equals stands in; that is weaker, because tuples are reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SocketId {
     value: u64,
     netns: NetnsId,
@@ -55,6 +55,16 @@ impl SocketId {
     pub fn hash_code(self) -> u64 {
         use std::hash::BuildHasher;
         rustc_hash::FxBuildHasher.hash_one(self)
+    }
+
+    /// The number it was made from and whether that is a cookie: with its namespace all that recordings hold of it.
+    pub const fn number(self) -> (u64, bool) {
+        (self.value, self.is_cookie)
+    }
+
+    /// The identity with this [`Self::number`], read from a recording.
+    pub const fn from_number((value, is_cookie): (u64, bool), netns: NetnsId) -> Self {
+        Self { value, netns, is_cookie }
     }
 
     /// The network namespace.

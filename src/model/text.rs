@@ -26,7 +26,7 @@ pub const MESSAGE_LEN_MAX: usize = 1024;
 /// seen, and two texts that differ look different.
 ///
 /// Cloning is cheap (shared).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DisplayText(Arc<str>);
 
 /// Characters that may deceive: all of general category C (control, format, surrogate, private use, unassigned), every

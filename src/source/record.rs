@@ -1,13 +1,27 @@
-//! Writes recordings: what a source gave, sample by sample, exactly. [`replay`](crate::source::replay) plays them.
+//! Writes recordings: what follows from each sample, as a tracker said it. [`replay`](crate::source::replay) plays them.
 //!
 //! A recording holds addresses and command lines, so the file is new and only its owner may read it. It is complete
 //! after every sample: what ends the program does not spoil what was written before.
 
+pub mod bytes;
+pub mod compression;
+pub mod context;
 pub mod decode;
+pub mod decode_delta;
 pub mod encode;
 pub mod file;
 pub mod format;
+pub mod frame;
+pub mod header;
+pub mod holders;
+pub mod index;
 pub mod older;
+pub mod relative;
+pub mod ring;
+pub mod row;
+pub mod rows;
+pub mod sample_writer;
+pub mod transition;
 pub mod wire;
 
 #[cfg(unix)]
@@ -17,13 +31,16 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::model::snapshot::{Snapshot, SourceInfo};
+use crate::model::delta::Delta;
+use crate::model::recorded::RecordedMark;
+use crate::model::snapshot::SourceInfo;
 use crate::model::text::DisplayText;
 use crate::source::SourceError;
-use crate::source::record::encode::Encoder;
-use crate::source::record::format::{FRAMES_MAX, Header, MAGIC, RecordingFault, VERSION};
+use crate::source::record::format::RecordingFault;
+use crate::source::record::header::Header;
+use crate::source::record::sample_writer::SampleWriter;
 
-/// A recording that is being written.
+/// A recording that is being written to a file.
 #[derive(Debug)]
 pub struct Recorder {
     path: DisplayText,
@@ -35,13 +52,13 @@ impl Recorder {
     pub fn create(path: &Path, info: &SourceInfo) -> Result<Self, SourceError> {
         let shown = file::shown(path);
         let file = file::create(path).map_err(|error| not_created(&shown, &error))?;
-        let writer = Writer::new(file, info).map_err(|fault| not_written(&shown, &fault))?;
+        let writer = Writer::new(file, Header::of(info)).map_err(|fault| not_written(&shown, &fault))?;
         Ok(Self { path: shown, writer })
     }
 
     /// Appends one sample. After an error the file still holds every sample before.
-    pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), SourceError> {
-        self.writer.write(snapshot).map_err(|fault| {
+    pub fn write(&mut self, delta: &Delta, marks: &[RecordedMark]) -> Result<(), SourceError> {
+        self.writer.write(delta, marks).map_err(|fault| {
             // What was half written would spoil the samples that come after it.
             let whole = self.writer.bytes;
             let back = self.writer.out.set_len(whole).and_then(|()| self.writer.out.seek(SeekFrom::Start(whole)));
@@ -50,13 +67,13 @@ impl Recorder {
         })
     }
 
-    /// Ends the recording with its end mark; without it the file replays as well, and says that it was interrupted.
+    /// Ends the recording with its index; without it the file replays as well, and says that it was interrupted.
     pub fn finish(mut self) -> Result<(), SourceError> {
         self.writer.finish().map_err(|fault| not_written(&self.path, &fault))
     }
 
     /// How many samples were written.
-    pub fn samples(&self) -> u32 {
+    pub fn samples(&self) -> u64 {
         self.writer.samples
     }
 
@@ -86,46 +103,52 @@ fn not_written(path: &DisplayText, fault: &RecordingFault) -> SourceError {
     SourceError::Failed(DisplayText::new(&sentence))
 }
 
-/// Writes the format to anything that takes bytes.
+/// Writes a recording to anything that takes bytes: a file, or a pipe to another conntop.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
-    encoder: Encoder,
+    writer: SampleWriter,
     frame: Vec<u8>,
-    samples: u32,
+    samples: u64,
     bytes: u64,
     broken: bool,
 }
 
 impl<W: Write> Writer<W> {
     /// Writes magic, version and header.
-    pub fn new(out: W, info: &SourceInfo) -> Result<Self, RecordingFault> {
-        let header = postcard::to_stdvec(&Header { host: info.host.clone(), kind: info.kind })?;
-        let mut frame = Vec::from(MAGIC);
-        frame.extend_from_slice(&VERSION.to_le_bytes());
-        push_frame(&mut frame, &header)?;
-        let mut writer = Self { out, encoder: Encoder::default(), frame, samples: 0, bytes: 0, broken: false };
+    pub fn new(out: W, header: Header) -> Result<Self, RecordingFault> {
+        let mut writer = SampleWriter::new(header)?;
+        let mut frame = Vec::new();
+        writer.begin(&mut frame)?;
+        let mut writer = Self { out, writer, frame, samples: 0, bytes: 0, broken: false };
         writer.flush_frame()?;
         Ok(writer)
     }
 
-    /// Writes one sample.
-    pub fn write(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
-        if self.samples >= FRAMES_MAX {
-            return Err(RecordingFault::TooMany("samples"));
-        }
+    /// Writes one sample, and what a person may want to go to. The first one has to add every row.
+    pub fn write(&mut self, delta: &Delta, marks: &[RecordedMark]) -> Result<(), RecordingFault> {
         self.frame.clear();
-        push_frame(&mut self.frame, self.encoder.encode(snapshot)?)?;
-        self.flush_frame().inspect_err(|_| self.encoder.start_anew())?;
+        self.writer.sample(delta, marks, &mut self.frame)?;
+        self.flush_frame().inspect_err(|_| self.writer.take_back())?;
         self.samples += 1;
         Ok(())
     }
 
-    /// Writes the end mark.
+    /// Writes the index and the end.
     pub fn finish(&mut self) -> Result<(), RecordingFault> {
         self.frame.clear();
-        self.frame.extend_from_slice(&[0; 8]);
+        self.writer.finish(&mut self.frame)?;
         self.flush_frame()
+    }
+
+    /// How many samples were written.
+    pub const fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// How many bytes were written.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     fn flush_frame(&mut self) -> Result<(), RecordingFault> {
@@ -138,14 +161,6 @@ impl<W: Write> Writer<W> {
         self.bytes += u64::try_from(self.frame.len()).unwrap_or(u64::MAX);
         Ok(())
     }
-}
-
-fn push_frame(frame: &mut Vec<u8>, payload: &[u8]) -> Result<(), RecordingFault> {
-    let length = u32::try_from(payload.len()).map_err(|_| RecordingFault::TooLong(u64::MAX))?;
-    frame.extend_from_slice(&length.to_le_bytes());
-    frame.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    frame.extend_from_slice(payload);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,9 +14,12 @@ use conntop::diagnosis::finding::{Evidence, Finding, Measure};
 use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::model::snapshot::{Needs, Snapshot, SourceInfo};
+use conntop::model::text::DisplayText;
+use conntop::model::time::WallTime;
 use conntop::model::units;
 use conntop::report::explain::{self, ExplainContext};
 use conntop::source::record::Writer;
+use conntop::source::record::header::{Header, RecorderRun};
 use conntop::source::replay::Replay;
 use conntop::source::{Pace, Source};
 use conntop::store::Store;
@@ -46,9 +49,12 @@ pub fn recording(name: &str) -> PathBuf {
 
 fn recorded(script: &RecordingScript) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut writer = Writer::new(&mut bytes, &conntop::model::testing::source_info()).expect("it writes into memory");
+    let run = RecorderRun { begun: WallTime(0), number: 1 };
+    let header = Header::new(&conntop::model::testing::source_info(), DisplayText::default(), run);
+    let mut writer = Writer::new(&mut bytes, header).expect("it writes into memory");
+    let mut tracker = Tracker::new();
     for snapshot in (script.tell)() {
-        writer.write(&snapshot).expect("it writes into memory");
+        writer.write(&tracker.update(&snapshot), &[]).expect("it writes into memory");
     }
     writer.finish().expect("it writes into memory");
     bytes
@@ -63,7 +69,7 @@ fn play(path: &Path, thresholds: &str, mut each: impl FnMut(&Store, &Diagnosis))
     let mut snapshot = Snapshot::default();
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        store.apply(tracker.update(&snapshot));
+        store.apply(tracker.finish(&mut snapshot));
         diagnosis.observe(&store);
         each(&store, &diagnosis);
         if pace == Pace::Last {

@@ -1,8 +1,8 @@
 //! The sentences of all rules, for every kind of owner and for one place and many: each reads as a sentence, and its
 //! subject is no negation.
 //!
-//! The recordings of `tests/recordings` are played with other owners and other peers than they were made with, so a new rule
-//! is covered as soon as it has its recording. `INSTA_UPDATE=always cargo test --test recorded sentences` writes the list of all
+//! The scripts of `tests/recordings` are told with other owners and other peers than they were made with, so a new rule
+//! is covered as soon as it has its script. `INSTA_UPDATE=always cargo test --test recorded sentences` writes the list of all
 //! sentences anew; it is reviewed by reading it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +14,11 @@ use conntop::diagnosis::rule::Rule;
 use conntop::diagnosis::thresholds::Thresholds;
 use conntop::model::endpoint::Endpoint;
 use conntop::model::process::{Holders, Owner};
-use conntop::model::snapshot::{Needs, Snapshot};
 use conntop::model::socket::Socket;
 use conntop::model::testing::process;
-use conntop::source::replay::Replay;
-use conntop::source::{Pace, Source};
 use conntop::store::Store;
 use conntop::tracker::Tracker;
 
-use crate::rules::recording;
 use crate::scripts;
 
 /// What is put in the place of the owner of every socket.
@@ -114,15 +110,13 @@ impl PeerVariant {
     }
 }
 
-/// Plays the recording of `name` with other owners and peers, and hands over every finding of every look.
+/// Tells the script `name` with other owners and peers, and hands over every finding of every look.
 fn play(name: &str, thresholds: &str, kind: OwnerVariant, peers: PeerVariant, mut each: impl FnMut(&Finding)) {
-    let mut replay = Replay::open(&recording(name)).expect("the recording is sound");
+    let script = scripts::SCRIPTS.iter().find(|script| script.name == name).expect("a script of that name");
     let thresholds: Thresholds = toml::from_str(thresholds).expect("thresholds");
-    let mut store = Store::new(replay.info().clone());
-    let (mut tracker, mut diagnosis, mut snapshot) = (Tracker::new(), Diagnosis::new(thresholds), Snapshot::default());
-    loop {
-        let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        let mut changed = snapshot.clone();
+    let mut store = Store::new(conntop::model::testing::source_info());
+    let (mut tracker, mut diagnosis) = (Tracker::new(), Diagnosis::new(thresholds));
+    for mut changed in (script.tell)() {
         peers.change(&mut changed.sockets);
         for socket in &mut changed.sockets {
             socket.owner = kind.owner(socket);
@@ -130,9 +124,6 @@ fn play(name: &str, thresholds: &str, kind: OwnerVariant, peers: PeerVariant, mu
         store.apply(tracker.update(&changed));
         diagnosis.observe(&store);
         diagnosis.findings().iter().for_each(&mut each);
-        if pace == Pace::Last {
-            return;
-        }
     }
 }
 

@@ -55,7 +55,7 @@ fn a_replayed_healthy_server_has_no_red_and_no_yellow_cell_on_any_tab() {
     let (mut samples, mut colored) = (0, 0);
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
+        app.turn(Msg::Delta(Box::new(tracker.finish(&mut snapshot))));
         samples += 1;
         if samples % 4 == 0 || pace == Pace::Last {
             colored += assert_calm(&mut app, &format!("sample {samples}"));

@@ -134,7 +134,7 @@ fn seen(source: &mut dyn Source, picture: &Picture, seconds: Option<u32>) -> App
         }
         let pace = source.sample(&needs, &mut snapshot).expect("a recording or the demo");
         let is_overtaken = pace == Pace::After(Duration::ZERO);
-        app.turn(Msg::Delta(Box::new(Delta { is_overtaken, ..tracker.update(&snapshot) })));
+        app.turn(Msg::Delta(Box::new(Delta { is_overtaken, ..tracker.finish(&mut snapshot) })));
         work_off(&mut app);
         if pace == Pace::Last {
             app.turn(Msg::SourceEnded);

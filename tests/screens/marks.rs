@@ -29,7 +29,7 @@ fn played(path: &Path) -> App {
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
+        app.turn(Msg::Delta(Box::new(tracker.finish(&mut snapshot))));
         while app.is_busy() {
             app.background(usize::MAX);
         }

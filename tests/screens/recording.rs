@@ -20,7 +20,7 @@ pub fn after_the_recording(size: (u16, u16)) -> App {
     let (mut tracker, mut snapshot) = (Tracker::new(), Snapshot::default());
     loop {
         let pace = replay.sample(&Needs::default(), &mut snapshot).expect("the recording is sound");
-        app.turn(Msg::Delta(Box::new(tracker.update(&snapshot))));
+        app.turn(Msg::Delta(Box::new(tracker.finish(&mut snapshot))));
         if pace == Pace::Last {
             app.turn(Msg::SourceEnded);
             return app;

@@ -17,6 +17,7 @@ use crate::model::snapshot::Needs;
 use crate::model::units;
 use crate::source::record::Recorder;
 use crate::source::retries::RetryLimit;
+use crate::tracker::{Tracker, Tracking};
 
 /// The command with its arguments.
 #[derive(Args, Debug)]
@@ -60,7 +61,7 @@ processes."],
         let samples = recorder.samples();
         recorder.finish()?;
         ended?;
-        let samples = units::counted(samples.into(), "sample");
+        let samples = units::counted(samples, "sample");
         say(&format!("{samples} recorded; play with conntop replay {}", self.file.display()));
         Ok(ExitCode::SUCCESS)
     }
@@ -76,13 +77,20 @@ impl RecordCommand {
         mut interrupt: Interrupt,
     ) -> Result<(), Failure> {
         let begun = Instant::now();
+        let mut tracker = Tracker::new();
         loop {
-            let is_taken = taker.take(|source, snapshot| source.sample(needs, snapshot))?.is_some();
+            let is_taken = taker.take(|source, snapshot| {
+                let mut sink = Tracking { tracker: &mut tracker, snapshot };
+                source.sample(needs, &mut sink)
+            });
+            let is_taken = is_taken?.is_some();
             if is_taken {
-                recorder.write(&taker.snapshot)?;
+                // The first delta adds every socket; later ones cost what changes.
+                recorder.write(&tracker.finish(&mut taker.snapshot), &[])?;
+                taker.snapshot.sockets.clear();
             }
             let Some(due) = taker.due() else { return Ok(()) };
-            let is_enough = self.count.limit().is_some_and(|count| u64::from(recorder.samples()) >= count)
+            let is_enough = self.count.limit().is_some_and(|count| recorder.samples() >= count)
                 || self.time.time.is_some_and(|time| due.saturating_duration_since(begun) > time);
             if (is_enough && is_taken) || interrupt.comes_before(due).await {
                 return Ok(());

@@ -1,267 +1,230 @@
-//! Turns snapshots into payloads, and remembers what the file has said already: processes, holders, names.
+//! Turns deltas into the content of frames, and remembers what the group has said already: rows, processes, names.
 
-use std::sync::Arc;
+use std::hash::BuildHasherDefault;
+use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-use serde::Serialize;
+use rustc_hash::FxHasher;
 
-use crate::model::descriptors::Descriptors;
-use crate::model::event::{Caller, Events};
-use crate::model::facts::Facts;
-use crate::model::process::{Holders, Names, Owner, Process, ProcessId};
-use crate::model::snapshot::Snapshot;
+use crate::model::delta::{Connection, Delta, Transition};
+use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
-use crate::source::record::format::{
-    DETAILS_MAX, ENDED_MAX, FRAME_BYTES_MAX, GONE_MAX, HOLDERS_MAX, LOSSES_MAX, MEMBERS_MAX, NAMES_MAX, NOTES_MAX,
-    PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault, SOCKETS_MAX, STATE_CHANGES_MAX, SampleHead, USAGE_MAX,
-};
-use crate::source::record::wire::{WireCaller, WireMore, WireNewest, WireOwner, WireSocket};
+use crate::source::record::bytes::BytesOut;
+use crate::source::record::context::Context;
+use crate::source::record::format::{CONTENT_BYTES_MAX, RecordingFault, SOCKETS_MAX, TRANSITIONS_MAX, section};
+use crate::source::record::holders::WrittenHolders;
+use crate::source::record::relative::Relative;
+use crate::source::record::row::{self, OwnedRow};
+use crate::source::record::rows::RowTable;
+use crate::source::record::transition::{self, TransitionBase};
 
-/// Encodes one snapshot after the other.
+/// Encodes one delta after the other.
 #[derive(Debug, Default)]
 pub struct Encoder {
-    payload: Vec<u8>,
-    tables: WrittenTables,
-    names: Option<Arc<Names>>,
-    facts: Arc<Facts>,
-    descriptors: Arc<Vec<(ProcessId, Descriptors)>>,
+    rows: RowTable<BuildHasherDefault<FxHasher>>,
+    holders: WrittenHolders,
+    context: Context,
+    content: BytesOut,
     before: Timestamp,
 }
 
+/// Where the rows of a delta are, as both sides know.
+#[derive(Default)]
+struct Places {
+    added: Vec<u32>,
+    /// Slot, and what was in it.
+    changed: Vec<(u32, OwnedRow)>,
+    removed: Vec<u32>,
+}
+
 impl Encoder {
-    /// The payload of `snapshot`'s frame.
-    pub fn encode(&mut self, snapshot: &Snapshot) -> Result<&[u8], RecordingFault> {
-        if snapshot.at < self.before {
-            return Err(RecordingFault::Nonsense("a sample is older than the one before"));
-        }
-        if self.tables.are_large() {
-            self.start_anew();
-        }
-        let result = self.fill(snapshot);
-        if let Err(fault) = result {
-            self.start_anew();
-            return Err(fault);
-        }
-        self.before = snapshot.at;
-        Ok(&self.payload)
+    /// Whether the next frame should begin a group, because the tables of this one are large.
+    pub fn is_large(&self) -> bool {
+        self.holders.are_large()
     }
 
-    /// Forgets what the file has said: the next frame says everything again.
-    pub fn start_anew(&mut self) {
-        self.tables = WrittenTables::default();
-        self.names = None;
-        self.facts = Arc::default();
-        self.descriptors = Arc::default();
+    /// The content of the frame of `delta`: of a key frame if `is_key`. Also after a fault it knows the rows as they are now, but
+    /// then the next frame has to be a key frame.
+    pub fn encode(&mut self, delta: &Delta, is_key: bool) -> Result<&[u8], RecordingFault> {
+        let over = delta.at.since(self.before);
+        self.before = delta.at;
+        self.content.begin(delta.at);
+        if is_key {
+            self.holders = WrittenHolders::default();
+            self.context = Context::default();
+        }
+        let places = self.take_in(delta);
+        let result = if is_key { self.put_key(delta, &places) } else { self.put_delta(delta, &places, over) };
+        if !is_key {
+            places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
+        }
+        result?;
+        let length = self.content.bytes.len();
+        if length > CONTENT_BYTES_MAX as usize { Err(RecordingFault::TooLong(length as u64)) } else { Ok(&self.content.bytes) }
     }
 
-    fn fill(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
-        let coverage = &snapshot.coverage;
-        let names = self.names.as_ref().is_none_or(|known| **known != *snapshot.names);
-        let head = SampleHead {
-            fresh: self.names.is_none(),
-            names,
-            at: snapshot.at,
-            wall: snapshot.wall,
-            took: snapshot.took,
-            coverage: [
-                coverage.sockets,
-                coverage.owners_hidden,
-                coverage.processes_unreadable,
-                coverage.records_skipped,
-                coverage.other_namespaces,
-            ],
-        };
-        self.payload.clear();
-        put(&mut self.payload, &head)?;
-        put_all(&mut self.payload, coverage.degraded.iter(), (NOTES_MAX, "notes"))?;
-        if names {
-            put_all(&mut self.payload, snapshot.names.users.iter(), (NAMES_MAX, "users"))?;
-            put_all(&mut self.payload, snapshot.names.interfaces.iter(), (NAMES_MAX, "interfaces"))?;
-            put_all(&mut self.payload, snapshot.names.namespaces.iter(), (NAMES_MAX, "network namespaces"))?;
-            put_all(&mut self.payload, snapshot.names.units.iter(), (NAMES_MAX, "units"))?;
-            put_all(&mut self.payload, snapshot.names.reachable.iter(), (NAMES_MAX, "interfaces"))?;
-        }
-        self.names = Some(Arc::clone(&snapshot.names));
-        let owners = self.tables.owners(snapshot)?;
-        let callers = self.tables.callers(&snapshot.events)?;
-        self.tables.put_new(&mut self.payload)?;
-        let sockets = snapshot.sockets.iter().zip(&owners);
-        let sockets = sockets.map(|(socket, owner)| {
-            (WireSocket::new(socket, snapshot.at, *owner), WireMore::new(socket), WireNewest::new(socket))
-        });
-        put_all(&mut self.payload, sockets, (SOCKETS_MAX, "sockets"))?;
-        put_all(&mut self.payload, snapshot.usage.iter(), (USAGE_MAX, "processes"))?;
-        put_all(&mut self.payload, snapshot.details.iter(), (DETAILS_MAX, "details"))?;
-        self.put_descriptors(snapshot)?;
-        self.put_end(snapshot, &callers)?;
-        if self.payload.len() > FRAME_BYTES_MAX as usize {
-            return Err(RecordingFault::TooLong(u64::try_from(self.payload.len()).unwrap_or(u64::MAX)));
-        }
-        Ok(())
+    /// Takes in a delta that is not written: the next frame has to be a key frame.
+    pub fn take_in_only(&mut self, delta: &Delta) {
+        let places = self.take_in(delta);
+        places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
     }
 
-    /// The descriptors of all holders, if they are others than before.
-    fn put_descriptors(&mut self, snapshot: &Snapshot) -> Result<(), RecordingFault> {
-        let are_others = *self.descriptors != *snapshot.descriptors;
-        put(&mut self.payload, &are_others)?;
-        if are_others {
-            self.descriptors = Arc::clone(&snapshot.descriptors);
-            put_all(&mut self.payload, snapshot.descriptors.iter(), (USAGE_MAX, "processes"))?;
-        }
-        Ok(())
+    /// From now on there are these rows: the next frame has to be a key frame.
+    pub fn resume(&mut self, rows: impl IntoIterator<Item = Connection>) {
+        self.rows = RowTable::default();
+        let added = rows.into_iter().collect();
+        self.take_in_only(&Delta { added, ..Delta::default() });
     }
 
-    /// What may be missing from the end of a payload: it ends with the last of these that says something.
-    fn put_end(&mut self, snapshot: &Snapshot, callers: &[WireCaller]) -> Result<(), RecordingFault> {
-        let mut end = self.payload.len();
-        put(&mut self.payload, &snapshot.scope)?;
-        put_all(&mut self.payload, snapshot.gone.iter(), (GONE_MAX, "ends"))?;
-        if !(snapshot.scope.is_all() && snapshot.gone.is_empty()) {
-            end = self.payload.len();
-        }
-        let facts = (*self.facts != *snapshot.facts).then_some(&*snapshot.facts);
-        put(&mut self.payload, &facts)?;
-        if facts.is_some() {
-            self.facts = Arc::clone(&snapshot.facts);
-            end = self.payload.len();
-        }
-        let events = &snapshot.events;
-        if *events != Events::default() {
-            put(&mut self.payload, &events.event_status)?;
-            put_all(&mut self.payload, events.ended.iter(), (ENDED_MAX, "ended sockets"))?;
-            put_all(&mut self.payload, events.state_changes.iter(), (STATE_CHANGES_MAX, "steps"))?;
-            put_all(&mut self.payload, events.lost.iter(), (LOSSES_MAX, "losses"))?;
-            put_all(&mut self.payload, callers.iter(), (STATE_CHANGES_MAX, "callers"))?;
-            put(&mut self.payload, &events.errors_are_told)?;
-            put_all(&mut self.payload, events.errors.iter(), (STATE_CHANGES_MAX, "errors"))?;
-            end = self.payload.len();
-        }
-        self.payload.truncate(end);
-        Ok(())
-    }
-}
-
-fn put(payload: &mut Vec<u8>, item: &impl Serialize) -> Result<(), RecordingFault> {
-    let room = std::mem::take(payload);
-    *payload = postcard::to_extend(item, room)?;
-    Ok(())
-}
-
-fn put_all<T: Serialize>(
-    payload: &mut Vec<u8>,
-    items: impl ExactSizeIterator<Item = T>,
-    (max, what): (u32, &'static str),
-) -> Result<(), RecordingFault> {
-    let count = u32::try_from(items.len()).ok().filter(|count| *count <= max).ok_or(RecordingFault::TooMany(what))?;
-    put(payload, &count)?;
-    for item in items {
-        put(payload, &item)?;
-    }
-    Ok(())
-}
-
-/// What the file has said of processes, and what the frame at hand has to add.
-#[derive(Debug, Default)]
-struct WrittenTables {
-    processes: FxHashMap<ProcessId, (u32, Arc<Process>)>,
-    processes_len: u32,
-    text_bytes: usize,
-    holders: FxHashMap<Vec<u32>, u32>,
-    members_len: usize,
-    new_processes: Vec<Arc<Process>>,
-    new_holders: Vec<Vec<u32>>,
-}
-
-impl WrittenTables {
-    /// Half full: one more frame is sure to fit.
-    fn are_large(&self) -> bool {
-        self.processes_len > PROCESSES_MAX / 2
-            || self.text_bytes > PROCESS_TEXT_BYTES_MAX / 2
-            || self.holders.len() > HOLDERS_MAX as usize / 2
-            || self.members_len > MEMBERS_MAX as usize / 2
-    }
-
-    /// The owner of every socket, in the order of the sockets.
-    fn owners(&mut self, snapshot: &Snapshot) -> Result<Vec<WireOwner>, RecordingFault> {
-        // Thousands of sockets point to one value: each value is looked at once.
-        let mut seen: FxHashMap<usize, u32> = FxHashMap::default();
-        let mut index = |holders: &Arc<Holders>| -> Result<u32, RecordingFault> {
-            let address = Arc::as_ptr(holders).addr();
-            if let Some(index) = seen.get(&address) {
-                return Ok(*index);
+    /// Brings the rows to the moment of `delta`, but for those that are gone: transitions still name them.
+    fn take_in(&mut self, delta: &Delta) -> Places {
+        let mut places = Places::default();
+        for connection in delta.added.iter().chain(&delta.changed) {
+            let row = OwnedRow { row: connection.clone(), owner: 0 };
+            match self.rows.slot(connection.socket.id) {
+                Some(slot) => places.changed.extend(self.rows.replace(slot, row).map(|before| (slot, before))),
+                None => places.added.push(self.rows.add(row)),
             }
-            let index = self.holders_index(holders)?;
-            seen.insert(address, index);
-            Ok(index)
-        };
-        let owner = |owner: &Owner| {
-            Ok(match owner {
-                Owner::Live(holders) => WireOwner::Live(index(holders)?),
-                Owner::Remembered(holders) => WireOwner::Remembered(index(holders)?),
-                Owner::Unaccepted => WireOwner::Unaccepted,
-                Owner::Hidden => WireOwner::Hidden,
-                Owner::Unseen => WireOwner::Unseen,
-                Owner::Vanished => WireOwner::Vanished,
-                Owner::None => WireOwner::None,
-            })
-        };
-        snapshot.sockets.iter().map(|socket| &socket.owner).map(owner).collect()
+        }
+        places.removed = delta.removed.iter().filter_map(|removed| self.rows.slot(removed.id)).collect();
+        places
     }
 
-    /// Who made the steps of the trace, in their order.
-    fn callers(&mut self, events: &Events) -> Result<Vec<WireCaller>, RecordingFault> {
-        let mut wire = Vec::with_capacity(events.callers.len());
-        for Caller { at, key, process, netns } in &events.callers {
-            // The same process, described at another moment, is no change: its start may be a millisecond apart.
-            let is_known = |known: &Process| {
-                let first = process.first();
-                (known.id, &known.name, &known.command) == (first.id, &first.name, &first.command)
-            };
-            let known = self.processes.get(&process.first().id).filter(|(_, known)| is_known(known));
-            let known = known.and_then(|(_, known)| Holders::new(vec![Arc::clone(known)]));
-            let holders = self.holders_index(known.as_ref().unwrap_or(process))?;
-            wire.push(WireCaller { at: *at, key: *key, holders, netns: *netns });
+    fn put_key(&mut self, delta: &Delta, places: &Places) -> Result<(), RecordingFault> {
+        // What the transitions of those gone are relative to is not in the frame.
+        places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
+        self.rows.compact();
+        if self.rows.len() > SOCKETS_MAX as usize {
+            return Err(RecordingFault::TooMany("sockets"));
         }
-        Ok(wire)
+        for slot in 0..self.rows.len() {
+            self.own(slot as u32)?;
+        }
+        let owners = self.owners(&delta.transitions)?;
+        self.put_holders()?;
+        self.context.put(delta, &mut self.content)?;
+        let rows = &self.rows;
+        self.content.section(section::ROWS, |out| {
+            let blank = row::blank(out.at);
+            let mut before = &blank;
+            for row in rows.all() {
+                row::put(row, before, Duration::ZERO, out);
+                before = row;
+            }
+            Ok(())
+        })?;
+        self.content.section(section::REMOVED_IDS, |out| {
+            let mut before = SocketId::default();
+            for removed in &delta.removed {
+                out.structure(|fields| {
+                    fields.put(0, &removed.id, &before);
+                    fields.put(1, &removed.at, &delta.at);
+                });
+                before = removed.id;
+            }
+            Ok(())
+        })?;
+        self.put_end(delta, &owners)
     }
 
-    fn holders_index(&mut self, holders: &Holders) -> Result<u32, RecordingFault> {
-        let members: Vec<u32> =
-            holders.all().iter().map(|process| self.process_index(process)).collect::<Result<_, _>>()?;
-        if let Some(index) = self.holders.get(&members) {
-            return Ok(*index);
+    fn put_delta(&mut self, delta: &Delta, places: &Places, over: Duration) -> Result<(), RecordingFault> {
+        if self.rows.len() > SOCKETS_MAX as usize {
+            return Err(RecordingFault::TooMany("sockets"));
         }
-        let index = u32::try_from(self.holders.len()).ok().filter(|index| *index < HOLDERS_MAX);
-        let index = index.ok_or(RecordingFault::TooMany("holders"))?;
-        self.members_len += members.len();
-        self.new_holders.push(members.clone());
-        self.holders.insert(members, index);
-        Ok(index)
+        for slot in places.added.iter().copied().chain(places.changed.iter().map(|(slot, _)| *slot)) {
+            self.own(slot)?;
+        }
+        let owners = self.owners(&delta.transitions)?;
+        self.put_holders()?;
+        self.context.put(delta, &mut self.content)?;
+        let rows = &self.rows;
+        self.content.section(section::ROWS, |out| {
+            let blank = row::blank(out.at);
+            let mut before = &blank;
+            for row in places.added.iter().filter_map(|slot| rows.get(*slot)) {
+                row::put(row, before, over, out);
+                before = row;
+            }
+            Ok(())
+        })?;
+        self.content.section(section::CHANGED, |out| {
+            let mut slots = SlotsOut::default();
+            for (slot, before) in &places.changed {
+                slots.put(*slot, out);
+                if let Some(row) = rows.get(*slot) {
+                    row::put(row, before, over, out);
+                }
+            }
+            Ok(())
+        })?;
+        self.content.section(section::REMOVED, |out| {
+            let mut slots = SlotsOut::default();
+            for (slot, removed) in places.removed.iter().zip(&delta.removed) {
+                slots.put(*slot, out);
+                out.structure(|fields| fields.put(0, &removed.at, &delta.at));
+            }
+            Ok(())
+        })?;
+        self.put_end(delta, &owners)
     }
 
-    fn process_index(&mut self, process: &Arc<Process>) -> Result<u32, RecordingFault> {
-        if let Some((index, known)) = self.processes.get(&process.id)
-            && (Arc::ptr_eq(known, process) || known == process)
-        {
-            return Ok(*index);
-        }
-        let index = self.processes_len;
-        if index >= PROCESSES_MAX {
-            return Err(RecordingFault::TooMany("processes"));
-        }
-        self.processes_len += 1;
-        self.text_bytes += process.name.as_str().len() + process.command.as_str().len();
-        // After execve(2) the identity is the same and the rest is not: the newer row counts from here on.
-        self.processes.insert(process.id, (index, Arc::clone(process)));
-        self.new_processes.push(Arc::clone(process));
-        Ok(index)
-    }
-
-    fn put_new(&mut self, payload: &mut Vec<u8>) -> Result<(), RecordingFault> {
-        put_all(payload, self.new_processes.iter(), (PROCESSES_MAX, "processes"))?;
-        put_all(payload, self.new_holders.iter(), (HOLDERS_MAX, "holders"))?;
-        self.new_processes.clear();
-        self.new_holders.clear();
+    /// Gives the row in `slot` the number of its owner.
+    fn own(&mut self, slot: u32) -> Result<(), RecordingFault> {
+        let Some(row) = self.rows.get_mut(slot) else { return Ok(()) };
+        row.owner = self.holders.code(&row.row.socket.owner)?;
         Ok(())
+    }
+
+    fn owners(&mut self, transitions: &[Transition]) -> Result<Vec<u64>, RecordingFault> {
+        if transitions.len() > TRANSITIONS_MAX as usize {
+            return Err(RecordingFault::TooMany("transitions"));
+        }
+        transitions.iter().map(|transition| self.holders.code(&transition.owner)).collect()
+    }
+
+    fn put_holders(&mut self) -> Result<(), RecordingFault> {
+        let Self { holders, content, .. } = self;
+        content.section(section::PROCESSES, |out| {
+            holders.put_processes(out);
+            Ok(())
+        })?;
+        content.section(section::HOLDERS, |out| {
+            holders.put_holders(out);
+            Ok(())
+        })
+    }
+
+    /// What a key frame has as well.
+    fn put_end(&mut self, delta: &Delta, owners: &[u64]) -> Result<(), RecordingFault> {
+        let Self { rows, content, .. } = self;
+        content.section(section::UNLISTED, |out| {
+            let mut slots = SlotsOut::default();
+            delta.unlisted.iter().filter_map(|id| rows.slot(*id)).for_each(|slot| slots.put(slot, out));
+            Ok(())
+        })?;
+        content.section(section::TRANSITIONS, |out| {
+            let mut before = transition::blank();
+            for (transition, owner) in delta.transitions.iter().zip(owners) {
+                let slot = rows.slot(transition.id);
+                let of_row = slot.and_then(|slot| rows.get(slot)).map(TransitionBase::of_row);
+                transition::put(transition, *owner, slot, of_row.as_ref().unwrap_or(&before), out);
+                before = TransitionBase::of(transition, *owner);
+            }
+            Ok(())
+        })?;
+        content.section(section::GAPS, |out| {
+            delta.gaps.iter().for_each(|gap| transition::put_gap(gap, out));
+            Ok(())
+        })
+    }
+}
+
+/// Slots, each as its distance from the one before.
+#[derive(Default)]
+struct SlotsOut(u32);
+
+impl SlotsOut {
+    fn put(&mut self, slot: u32, out: &mut BytesOut) {
+        slot.put(&self.0, out);
+        self.0 = slot;
     }
 }

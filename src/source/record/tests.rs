@@ -1,18 +1,21 @@
 //! What a recorder does to the file system, and what it refuses.
 
 use std::fs;
+use std::time::Duration;
 
 use super::*;
-use crate::model::coverage::Coverage;
-use crate::model::snapshot::Needs;
+use crate::model::delta::{EventSource, Gap, Transition};
+use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::time::Timestamp;
 use crate::source::Source;
+use crate::source::record::format::TRANSITIONS_MAX;
 use crate::source::synthetic::Synthetic;
+use crate::tracker::once;
 
-fn first_sample() -> (SourceInfo, Snapshot) {
+fn first_sample() -> (SourceInfo, Delta) {
     let (mut source, mut snapshot) = (Synthetic::small(1), Snapshot::default());
     source.sample(&Needs::default(), &mut snapshot).expect("it never fails");
-    (source.info().clone(), snapshot)
+    (source.info().clone(), once(snapshot))
 }
 
 fn sentence(error: &SourceError) -> String {
@@ -59,29 +62,35 @@ fn only_its_owner_may_read_a_recording() {
 fn a_sample_that_is_refused_leaves_the_file_as_it_was() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("refused.conntop");
-    let (info, snapshot) = first_sample();
+    let (info, first) = first_sample();
     let mut recorder = Recorder::create(&path, &info).expect("a recorder");
-    recorder.write(&snapshot).expect("it is recorded");
+    recorder.write(&first, &[]).expect("it is recorded");
     let length = fs::metadata(&path).expect("a file").len();
     assert_eq!(recorder.bytes(), length);
 
-    let older = Snapshot { at: Timestamp(snapshot.at.0 - 1), ..snapshot.clone() };
-    assert!(recorder.write(&older).is_err());
-    let notes = vec![DisplayText::from("note"); 1_000];
-    let noisy = Snapshot { coverage: Coverage { degraded: notes, ..Coverage::default() }, ..snapshot.clone() };
-    let error = recorder.write(&noisy).expect_err("too many notes");
-    assert!(sentence(&error).contains("more notes"), "{error}");
+    let next = |millis: u64| Delta { at: first.at.after(Duration::from_millis(millis)), added: Vec::new(), ..first.clone() };
+    let older = Delta { at: Timestamp(first.at.0 - 1), ..next(0) };
+    assert!(recorder.write(&older, &[]).is_err());
+    let noisy = next(1_000);
+    let step = Transition::new(&first.added[0].socket.reference(), noisy.at, None, None);
+    let noisy = Delta { transitions: vec![step; TRANSITIONS_MAX as usize + 1], ..noisy };
+    let error = recorder.write(&noisy, &[]).expect_err("too many transitions");
+    assert!(sentence(&error).contains("more transitions"), "{error}");
     assert_eq!(fs::metadata(&path).expect("a file").len(), length);
 
-    recorder.write(&snapshot).expect("the next one is recorded");
+    recorder.write(&next(2_000), &[]).expect("the next one is recorded");
     assert_eq!(recorder.samples(), 2);
     recorder.finish().expect("it ends");
     let mut replay = crate::source::replay::Replay::open(&path).expect("a recording");
     let mut played = Snapshot::default();
-    for _ in 0..2 {
+    let mut take = || {
         replay.sample(&Needs::default(), &mut played).expect("a sample");
-        assert_eq!(played, snapshot);
-    }
+        *played.tracked.take().expect("it was tracked")
+    };
+    assert_eq!(take(), first);
+    let second = take();
+    let gap = Gap { from: first.at, to: second.at, lost: None, of: EventSource::Samples };
+    assert_eq!(second, Delta { gaps: vec![gap], ..next(2_000) }, "and what was left out is told");
 }
 
 /// A disk with room for so many bytes.
@@ -101,23 +110,24 @@ impl Write for Full {
 
 #[test]
 fn a_full_disk_is_said_in_a_sentence() {
-    let (info, snapshot) = first_sample();
-    let mut writer = Writer::new(Full(100), &info).expect("the header fits");
-    let fault = writer.write(&snapshot).expect_err("the sample does not");
+    let (info, first) = first_sample();
+    let mut writer = Writer::new(Full(150), Header::of(&info)).expect("the header fits");
+    let fault = writer.write(&first, &[]).expect_err("the sample does not");
     let said = sentence(&not_written(&DisplayText::from("x.conntop"), &fault));
     assert_eq!(said, "cannot write to x.conntop: no storage space; make room or record elsewhere");
 }
 
 #[test]
 fn what_the_file_says_already_is_not_said_again() {
-    let (info, snapshot) = first_sample();
-    let mut writer = Writer::new(Vec::new(), &info).expect("a header");
+    let (info, first) = first_sample();
+    let mut writer = Writer::new(Vec::new(), Header::of(&info)).expect("a header");
     let mut lengths = Vec::new();
-    for _ in 0..3 {
+    for nth in 0..3 {
         let before = writer.out.len();
-        writer.write(&snapshot).expect("it is recorded");
+        let added = if nth == 0 { first.added.clone() } else { Vec::new() };
+        let at = first.at.after(Duration::from_secs(nth));
+        writer.write(&Delta { at, added, ..first.clone() }, &[]).expect("it is recorded");
         lengths.push(writer.out.len() - before);
     }
-    assert!(lengths[1] + 1_500 < lengths[0], "{lengths:?}: processes and names stand once");
-    assert_eq!(lengths[1], lengths[2]);
+    assert!(lengths[1] < 100 && lengths[2] < 50, "{lengths:?}: what stays as it is costs nothing");
 }

@@ -2,9 +2,13 @@
 
 use std::io::{self, Read};
 
+use crate::model::time::Timestamp;
+use crate::source::record::bytes::BytesIn;
 use crate::source::record::format::{
-    FRAME_BYTES_MAX, FRAMES_MAX, HEADER_BYTES_MAX, Header, MAGIC, RecordingFault, VERSION,
+    FRAME_BYTES_MAX, FRAMES_MAX, HEADER_BYTES_MAX, MAGIC, OlderHeader, RecordingFault, VERSION, VERSION_OF_SNAPSHOTS,
+    kind,
 };
+use crate::source::record::header::Header;
 
 /// The frames of a recording.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub enum NotPlayable {
     Foreign,
     /// It has a format from after this conntop.
     Newer(u16),
+    /// It has a format from before version 6, where only that can be read.
+    Older(u16),
     /// Its header is damaged.
     Header(RecordingFault),
 }
@@ -55,12 +61,44 @@ impl<R: Read> RecordingFrames<R> {
         self.version
     }
 
+    /// The frames of a recording of the newest version, from a key frame on that is `place` bytes from its begin.
+    pub fn from_group(input: R, place: u64) -> Self {
+        Self { input, payload: Vec::new(), begin: place, end: place, samples: 0, version: VERSION }
+    }
+
+    /// Whether its samples are as the source gave them.
+    pub fn has_snapshots(&self) -> bool {
+        self.version <= VERSION_OF_SNAPSHOTS
+    }
+
     fn header(&mut self) -> Result<Header, RecordingFault> {
-        let Some(payload) = self.frame(HEADER_BYTES_MAX)? else {
-            return Err(RecordingFault::Nonsense("the header is missing"));
-        };
-        let (header, rest) = postcard::take_from_bytes(payload)?;
-        if rest.is_empty() { Ok(header) } else { Err(RecordingFault::Nonsense("the header is too long")) }
+        const MISSING: RecordingFault = RecordingFault::Nonsense("the header is missing");
+        if !self.has_snapshots() {
+            let Some((kind::HEADER, payload)) = self.tagged_frame(HEADER_BYTES_MAX)? else { return Err(MISSING) };
+            return Header::take(&mut BytesIn::new(payload, Timestamp::default()));
+        }
+        let payload = self.frame(HEADER_BYTES_MAX)?.ok_or(MISSING)?;
+        let (header, rest) = postcard::take_from_bytes::<OlderHeader>(payload)?;
+        if rest.is_empty() { Ok(header.into()) } else { Err(RecordingFault::Nonsense("the header is too long")) }
+    }
+
+    /// Kind and rest of the next frame of version 6; `None` at the end.
+    pub fn next_frame(&mut self) -> Result<Option<(u8, &[u8])>, RecordingFault> {
+        if self.samples >= FRAMES_MAX {
+            self.begin = self.end;
+            return Err(RecordingFault::TooMany("samples"));
+        }
+        self.samples += 1;
+        self.tagged_frame(FRAME_BYTES_MAX)
+    }
+
+    fn tagged_frame(&mut self, length_max: u32) -> Result<Option<(u8, &[u8])>, RecordingFault> {
+        self.frame(length_max)?;
+        if self.payload.first() == Some(&kind::END) {
+            self.nothing_follows()?;
+            return Ok(None);
+        }
+        Ok(self.payload.split_first().map(|(kind, rest)| (*kind, rest)))
     }
 
     /// The payload of the next sample; `None` at the end mark.
@@ -92,6 +130,9 @@ impl<R: Read> RecordingFrames<R> {
         }
         let [a, b, c, d, crc @ ..] = start;
         let (length, crc) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(crc));
+        if length == 0 && !self.has_snapshots() {
+            return Err(RecordingFault::Nonsense("a frame is empty"));
+        }
         if length == 0 {
             return self.end_mark(crc).map(|()| None);
         }
@@ -115,6 +156,10 @@ impl<R: Read> RecordingFrames<R> {
         if crc != 0 {
             return Err(RecordingFault::EndMark);
         }
+        self.nothing_follows()
+    }
+
+    fn nothing_follows(&mut self) -> Result<(), RecordingFault> {
         let mut one = [0];
         if self.fill(&mut one)? { Err(RecordingFault::Trailing) } else { Ok(()) }
     }

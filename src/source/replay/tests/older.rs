@@ -1,0 +1,1 @@
+//! Damaged recordings of version 5.
