@@ -191,16 +191,6 @@ pub(super) fn room(store: &Store, sides: &Sides) -> u32 {
     store.facts().ephemeral_usable().unwrap_or(sides.ephemeral().len()).max(1)
 }
 
-/// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
-/// 2 on loopback).
-pub(super) fn is_reused(store: &Store, route: &PortPool) -> bool {
-    match store.facts().time_wait_reuse {
-        Some(1) => true,
-        Some(2) => route.to.address.ip().is_loopback(),
-        _ => false,
-    }
-}
-
 /// Whether any socket was opened or closed or has changed its state after `at`.
 fn has_moved(store: &Store, at: Timestamp) -> bool {
     let later = store.history().samples().iter().rev().take_while(|sample| sample.at > at);

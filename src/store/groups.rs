@@ -318,6 +318,11 @@ fn each_key<'a>(
     }
 }
 
+/// What `socket` takes one of the ephemeral ports of; `None` if it came to a listener, or if the kernel did not choose its port.
+pub fn port_pool_of(socket: &Socket, store: &Store) -> Option<PortPool> {
+    ListenerLookup::of(store).route_of(socket)
+}
+
 /// Who listens, and what the kernel says of ports.
 #[derive(Clone, Copy, Debug)]
 struct ListenerLookup<'a> {

@@ -23,6 +23,16 @@ impl PortPool {
         let to = Destination { address: Address::new(remote.addr, interface), port: remote.port };
         Self { source: Address::bound(local.addr, interface), to, netns: socket.id.netns() }
     }
+
+    /// Whether the kernel gives the port of a `TIME_WAIT` older than a second to a new connection (`tcp_tw_reuse`: 1 always,
+    /// 2 on loopback).
+    pub fn reuses_time_wait(&self, facts: &Facts) -> bool {
+        match facts.time_wait_reuse {
+            Some(1) => true,
+            Some(2) => self.to.address.ip().is_loopback(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether the kernel chose `port`, as far as its range is known for that namespace.

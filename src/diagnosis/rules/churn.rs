@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::destinations::{CHURN_WINDOW, is_reused, room};
+use crate::diagnosis::destinations::{CHURN_WINDOW, room};
 use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, Severity};
 use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
@@ -54,7 +54,7 @@ fn by_timers(context: &Context) -> FxHashMap<FindingKey, SocketGroup> {
     let mut busiest: FxHashMap<FindingKey, SocketGroup> = FxHashMap::default();
     for (route, port_use) in context.destinations.busy(f64::INFINITY, from.max(1.0)) {
         let key = key(route.to, route.netns);
-        let limit = if is_reused(context.store, route) { 0 } else { room(context.store, &context.sides) };
+        let limit = if route.reuses_time_wait(context.store.facts()) { 0 } else { room(context.store, &context.sides) };
         let examples = port_use.oldest.map(|(since, id)| (since.at, id));
         let group = SocketGroup {
             sockets: port_use.time_wait,

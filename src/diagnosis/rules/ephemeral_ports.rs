@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::diagnosis::case::{Case, Context, Judgement};
 use crate::diagnosis::definition::RuleDefinition;
-use crate::diagnosis::destinations::{CHURN_WINDOW, PortUse, is_reused, room};
+use crate::diagnosis::destinations::{CHURN_WINDOW, PortUse, room};
 use crate::diagnosis::finding::{FindingKey, FindingScope, Measure, RunsOut, Severity};
 use crate::diagnosis::group::SocketGroup;
 use crate::diagnosis::rule::Rule;
@@ -52,7 +52,11 @@ fn group(context: &Context, route: &PortPool, port_use: &PortUse, limit: u32) ->
         listener: None,
     };
     // A TIME_WAIT port that may be reused is as good as free.
-    let taken = if is_reused(context.store, route) { port_use.ports - port_use.time_wait } else { port_use.ports };
+    let taken = if route.reuses_time_wait(context.store.facts()) {
+        port_use.ports - port_use.time_wait
+    } else {
+        port_use.ports
+    };
     let empty = SocketGroup::new(key, port_use.process().cloned());
     let examples = port_use.oldest.map(|(since, id)| (since.at, id));
     SocketGroup {
