@@ -8,6 +8,7 @@ pub mod fields;
 pub mod findings;
 pub mod format;
 pub mod list;
+pub mod metrics;
 pub mod netstat;
 pub mod ports;
 pub mod schemas;

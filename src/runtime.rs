@@ -150,6 +150,11 @@ pub fn for_waiting() -> io::Result<(tokio::runtime::Runtime, bool)> {
     Ok((runtime, hears))
 }
 
+/// Finished when the user presses Ctrl-C or a service manager asks the program to end (SIGTERM).
+pub async fn end_is_asked() -> io::Result<()> {
+    os::end_is_asked().await
+}
+
 /// Whether nobody can read any more what is written to standard output: its pipe is closed, its terminal hung up.
 pub fn reader_is_gone() -> bool {
     os::reader_is_gone()

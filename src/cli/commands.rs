@@ -9,6 +9,7 @@ mod keys;
 mod kill;
 pub(in crate::cli) mod list;
 mod man;
+mod metrics;
 mod netstat;
 mod ports;
 mod record;
@@ -31,6 +32,7 @@ pub(in crate::cli) const COMMANDS: &[CommandRow] = &[
     CommandRow::of::<close::CloseCommand>(),
     CommandRow::of::<record::RecordCommand>(),
     CommandRow::of::<replay::ReplayCommand>(),
+    CommandRow::of::<metrics::MetricsCommand>(),
     CommandRow::of::<columns::ColumnsCommand>(),
     CommandRow::of::<keys::KeysCommand>(),
     CommandRow::of::<man::ManCommand>(),

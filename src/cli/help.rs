@@ -17,6 +17,8 @@ const TEMPLATE: &str = "{about-with-newline}\n{before-help}{usage-heading} {usag
 const WIDTH: usize = 80;
 /// The end of the program's short help, before the names of the options.
 const FILTER: &str = "Filter: state:close-wait rport:443 process:nginx 'age>60s'; see conntop columns";
+/// The short help of the program names so many options: one line of them, because the commands need the rest of the screen.
+const OPTIONS_SHOWN: usize = 4;
 
 /// A command line longer than this has its explanation right behind it, not in the column of the others.
 const EXAMPLE_LEN_MAX: usize = 49;
@@ -59,8 +61,8 @@ fn color(words: &[std::ffi::OsString]) -> ColorChoice {
 
 fn with_program_help(command: Command, notes: CommandNotes, options: &[String], header: Style) -> Command {
     let version = Arg::new("version").short('V').long("version").action(ArgAction::Version);
-    let more = "and what conntop --help and conntop COMMAND --help list".split(' ').map(str::to_owned);
-    let options: Vec<String> = options.iter().cloned().chain(more).collect();
+    let more = "and what conntop --help lists".split(' ').map(str::to_owned);
+    let options: Vec<String> = options.iter().take(OPTIONS_SHOWN).cloned().chain(more).collect();
     let tail = format!("{FILTER}\n{}", filled("Options:", &options, 2));
     // Those of the program stand in no list of the short help: it has to fit on one screen.
     let is_long_only = |arg: &Arg| arg.is_positional() || arg.is_global_set() || arg.get_id() == "help";

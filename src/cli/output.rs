@@ -51,6 +51,16 @@ pub(super) fn print(
     }
 }
 
+/// Writes text whose format asks for UTF-8 whatever the locale is; whether there is still a reader.
+pub(super) fn print_utf8(text: &str) -> Result<bool, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(cannot_write(&error)),
+        Ok(()) => Ok(true),
+    }
+}
+
 /// Why there is no output.
 pub(super) fn cannot_write(error: &io::Error) -> Failure {
     Failure::Failed(format!("cannot write the output: {error}; make room or choose another place for it"))

@@ -10,7 +10,7 @@ use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
 use crate::model::delta::{Gap, Transition};
-use crate::model::event::EventStatus;
+use crate::model::event::{EventSourceStatus, EventStatus};
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -179,18 +179,44 @@ impl Warnings {
     }
 }
 
+/// Why less is seen than could be: what the last sample says, and whose reports are refused.
+pub(super) fn shortcomings<'a>(
+    store: &'a Store,
+    reported_by: &'a EventStatus,
+) -> impl Iterator<Item = &'a DisplayText> {
+    let refused = [&reported_by.ends, &reported_by.trace].into_iter().filter_map(|source| match source {
+        EventSourceStatus::Refused(sentence) => Some(sentence),
+        EventSourceStatus::Off | EventSourceStatus::On => None,
+    });
+    store.coverage().degraded.iter().chain(refused)
+}
+
 /// Ctrl-C, listened to from the first wait on.
 ///
 /// Where it cannot be heard it ends the program at once, which does no harm either.
-pub(super) struct Interrupt(Pin<Box<dyn Future<Output = std::io::Result<()>>>>);
+pub(super) struct Interrupt(EndSignal);
+
+/// What is finished when the program is asked to end.
+type EndSignal = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
 
 impl Interrupt {
     /// Runs `command`, which waits, with one that listens from the first call of [`Self::comes_before`].
     pub(super) fn run<T>(command: impl AsyncFnOnce(Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        Self::run_until(|| Box::pin(tokio::signal::ctrl_c()), command)
+    }
+
+    /// The same for a command that runs as a service: SIGTERM, by which a service manager ends it, counts as Ctrl-C.
+    pub(super) fn run_service<T>(command: impl AsyncFnOnce(Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        Self::run_until(|| Box::pin(runtime::end_is_asked()), command)
+    }
+
+    fn run_until<T>(
+        signal: impl FnOnce() -> EndSignal,
+        command: impl AsyncFnOnce(Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let (runtime, hears) = runtime::for_waiting().context("cannot wait")?;
         runtime.block_on(async {
-            let interrupt =
-                Self(if hears { Box::pin(tokio::signal::ctrl_c()) } else { Box::pin(std::future::pending()) });
+            let interrupt = Self(if hears { signal() } else { Box::pin(std::future::pending()) });
             command(interrupt).await
         })
     }

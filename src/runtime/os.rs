@@ -2,11 +2,11 @@
 
 #[cfg(not(unix))]
 pub use crate::runtime::other::{
-    ConsoleKeyboard as Keyboard, ConsoleSignals as SignalStream, ask_background, enter, is_setuid, leave,
+    ConsoleKeyboard as Keyboard, ConsoleSignals as SignalStream, ask_background, end_is_asked, enter, is_setuid, leave,
     reader_is_gone, size, stop_self, thread_time, write_all,
 };
 #[cfg(unix)]
 pub use crate::runtime::unix::{
-    UnixKeyboard as Keyboard, UnixSignals as SignalStream, ask_background, enter, is_setuid, leave, reader_is_gone,
-    size, stop_self, thread_time, write_all,
+    UnixKeyboard as Keyboard, UnixSignals as SignalStream, ask_background, end_is_asked, enter, is_setuid, leave,
+    reader_is_gone, size, stop_self, thread_time, write_all,
 };

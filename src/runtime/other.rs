@@ -76,6 +76,11 @@ pub fn size() -> io::Result<(u16, u16)> {
     crossterm::terminal::size()
 }
 
+/// Finished when Ctrl-C is pressed.
+pub async fn end_is_asked() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
 /// Not known here; a write says so.
 pub fn reader_is_gone() -> bool {
     false

@@ -200,6 +200,15 @@ pub fn is_setuid() -> bool {
     geteuid() != getuid() || getegid() != getgid()
 }
 
+/// Finished when SIGINT or SIGTERM comes.
+pub async fn end_is_asked() -> io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
 /// The signals that this program answers.
 #[derive(Debug)]
 pub struct UnixSignals {

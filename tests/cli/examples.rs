@@ -33,6 +33,7 @@ case $command in
     kill | close) words+=(--dry-run) ;;
     watch | check) words+=(--for 0.1) ;;
     record) words+=(--count 1) ;;
+    metrics) [[ " ${words[*]} " == *" --every "* ]] && words+=(--count 1) ;;
     netstat) [[ ${words[-1]} =~ ^[0-9]+$ ]] && words+=(--count 1) ;;
     list)
         [[ " ${words[*]} " == *" --on-change "* ]] && words+=(--for 0.1)

@@ -40,6 +40,7 @@ const PRINTED: &[(&str, &[&str], i32)] = &[
     ("ports_fail_on", &["ports", "--fail-on", "low", "lport:22"], 1),
     ("watch_text", &["watch", "--count", "10", "state:time-wait"], 0),
     ("watch_ndjson", &["watch", "--count", "4", "--format", "ndjson", "state:time-wait"], 0),
+    ("metrics_openmetrics", &["metrics"], 0),
     ("columns_text", &["columns"], 0),
     ("keys_text", &["keys"], 0),
 ];

@@ -39,6 +39,7 @@ mod ignore;
 mod list_groups;
 mod list_scripting;
 mod man;
+mod metrics;
 mod names;
 mod netstat;
 mod netstat_shell;

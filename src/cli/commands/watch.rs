@@ -12,16 +12,13 @@ use crate::cli::global::GlobalOptions;
 use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
 use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
 use crate::cli::output::{self, cannot_write, print};
-use crate::cli::samples::{Interrupt, Samples, Warnings};
+use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
-use crate::model::event::{EventSourceStatus, EventStatus};
-use crate::model::text::DisplayText;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
 use crate::runtime;
 use crate::source::retries::RetryLimit;
-use crate::store::Store;
 
 /// The command with its arguments.
 #[derive(Args, Debug)]
@@ -147,15 +144,6 @@ impl ListOptionHints {
             None => Ok(()),
         }
     }
-}
-
-/// Why less is seen than could be.
-fn shortcomings<'a>(store: &'a Store, tellers: &'a EventStatus) -> impl Iterator<Item = &'a DisplayText> {
-    let refused = [&tellers.ends, &tellers.trace].into_iter().filter_map(|teller| match teller {
-        EventSourceStatus::Refused(sentence) => Some(sentence),
-        EventSourceStatus::Off | EventSourceStatus::On => None,
-    });
-    store.coverage().degraded.iter().chain(refused)
 }
 
 async fn follow(
