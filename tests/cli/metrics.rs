@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::program::{complaints, conntop, ended, run};
+use crate::skip::skip;
 
 const RECORDING: &str = "replay:assets/recordings/demo.conntop";
 
@@ -72,11 +73,41 @@ fn otlp_is_a_line_for_each_sample() {
     }
 }
 
-/// The proto3 JSON mapping itself judges, by the published definitions (PyPI: opentelemetry-proto), where they are installed.
+/// What `script` prints, a Python program that reads `input`; `None` where a package that it imports is not installed, which is said.
+fn python(imports: &str, script: &str, input: &str) -> Option<String> {
+    // .ci/test puts the packages into an environment of their own.
+    let python = std::env::var("CONNTOP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let is_there = Command::new(&python).args(["-c", &format!("import {imports}")]).output();
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        skip(&format!("Python has no package {imports}"));
+        return None;
+    }
+    let script = format!("import sys, {imports}\n{script}");
+    let read = assert_cmd::Command::new(&python).args(["-c", &script]).write_stdin(input).output().expect("it runs");
+    assert!(read.status.success(), "{}\n{input}", String::from_utf8_lossy(&read.stderr));
+    Some(String::from_utf8(read.stdout).expect("UTF-8"))
+}
+
+/// The reference parser judges that the text is `OpenMetrics`, which `promtool` does not.
+#[test]
+fn the_reference_parser_reads_it() {
+    const READ: &str = "
+families = list(prometheus_client.openmetrics.parser.text_string_to_metric_families(sys.stdin.read()))
+print(len(families), sum(len(family.samples) for family in families))
+";
+    for arguments in [&["--source", RECORDING][..], &["--demo", "--every", "0.1", "--count", "1"]] {
+        let text = run(&[&["metrics"], arguments].concat()).stdout;
+        let Some(printed) = python("prometheus_client.openmetrics.parser", READ, &text) else { return };
+        let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+        let families = text.matches("# HELP ").count();
+        assert_eq!(printed.trim(), format!("{families} {samples}"));
+    }
+}
+
+/// The proto3 JSON mapping itself judges, by the published definitions (`opentelemetry-proto` of `PyPI`).
 #[test]
 fn otlp_is_read_by_the_published_definitions() {
     const READ: &str = "
-import sys
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest as Request
 request = json_format.Parse(sys.stdin.read(), Request())
@@ -89,16 +120,9 @@ count = [metric for metric in metrics if metric.name == 'system.network.connecti
 assert not count.is_monotonic and count.data_points[0].start_time_unix_nano == 0
 print(len(points))
 ";
-    let python = std::env::var("CONNTOP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let is_there = Command::new(&python).args(["-c", "import opentelemetry.proto, google.protobuf"]).output();
-    if !is_there.is_ok_and(|output| output.status.success()) {
-        crate::skip::skip("the Python package opentelemetry-proto is not installed");
-        return;
-    }
     let line = run(&["metrics", "--source", RECORDING, "--format", "otlp-json"]).stdout;
-    let read = assert_cmd::Command::new(&python).args(["-c", READ]).write_stdin(line).output().expect("it runs");
-    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-    let points: usize = String::from_utf8_lossy(&read.stdout).trim().parse().expect("a number");
+    let Some(printed) = python("opentelemetry.proto, google.protobuf", READ, &line) else { return };
+    let points: usize = printed.trim().parse().expect("a number");
     assert!(points > 50, "{points}");
 }
 

@@ -1,4 +1,4 @@
-//! Metrics of hand-made stores, read back as a strict reader of OpenMetrics reads them.
+//! Metrics of hand-made stores, read back as a strict reader of `OpenMetrics` reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn text_of(store: &Store, findings: &[Finding]) -> String {
     MetricsFormat::OpenMetrics.text(&collector.sample(store, findings))
 }
 
-/// The series and their values, read as OpenMetrics and as the older format say; panics where one of them forbids the text.
+/// The series and their values, read as `OpenMetrics` and as the older format say; panics where one of them forbids the text.
 fn parsed(text: &str) -> BTreeMap<String, f64> {
     let body = text.strip_suffix("# EOF\n").expect("the last line");
     assert!(!body.contains("# EOF"));
@@ -262,11 +262,12 @@ fn buckets_hold_the_sockets_before_them_and_what_is_not_known_is_in_none() {
     let mut store = Store::new(source_info());
     store.apply(delta);
     let series = parsed(&text_of(&store, &[]));
-    let bucket =
-        |le: &str| series[&format!("conntop_tcp_state_age_seconds_bucket{{state=\"established\",le=\"{le}\"}}")];
-    assert_eq!(["1.0", "10.0", "60.0", "300.0", "+Inf"].map(bucket), [1.0, 2.0, 2.0, 3.0, 3.0]);
-    assert_eq!(series["conntop_tcp_state_age_seconds_count{state=\"established\"}"], 3.0);
-    assert_eq!(series["conntop_tcp_state_age_seconds_sum{state=\"established\"}"], 100.5);
+    let bucket = |le: &str| {
+        series[&format!("conntop_tcp_state_age_seconds_bucket{{state=\"established\",le=\"{le}\"}}")].to_string()
+    };
+    assert_eq!(["1.0", "10.0", "60.0", "300.0", "+Inf"].map(bucket), ["1", "2", "2", "3", "3"]);
+    assert_eq!(series["conntop_tcp_state_age_seconds_count{state=\"established\"}"].to_string(), "3");
+    assert_eq!(series["conntop_tcp_state_age_seconds_sum{state=\"established\"}"].to_string(), "100.5");
 }
 
 #[test]
