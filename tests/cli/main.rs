@@ -40,6 +40,7 @@ mod list_groups;
 mod list_scripting;
 mod man;
 mod metrics;
+mod metrics_assets;
 mod names;
 mod netstat;
 mod netstat_shell;

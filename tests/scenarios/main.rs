@@ -18,6 +18,7 @@ mod ports;
 mod processes;
 #[path = "../common/program_copy.rs"]
 mod program_copy;
+mod prometheus;
 mod queues;
 mod real_programs;
 mod setup;
