@@ -14,6 +14,7 @@ mod help;
 mod names;
 mod options;
 mod output;
+mod pending_lines;
 mod replaced_file;
 mod samples;
 mod screen;

@@ -160,6 +160,11 @@ pub fn reader_is_gone() -> bool {
     os::reader_is_gone()
 }
 
+/// Whether standard output takes something now, so that a write of a page does not wait.
+pub fn reader_takes_more() -> bool {
+    os::reader_takes_more()
+}
+
 /// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files
 /// and sends signals, was not written to be trusted with the setuid bit, and never runs another program.
 pub fn refuse_setuid() -> anyhow::Result<()> {

@@ -33,6 +33,18 @@ pub(super) fn stdout(format: impl Into<Format>) -> Out {
     AsciiEncoder::new(io::BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock()), format.into())
 }
 
+/// `text` as [`stdout`] writes it in `format`, for who writes it later.
+pub(super) fn encoded(format: impl Into<Format>, text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = AsciiEncoder::new(Vec::with_capacity(text.len()), format.into());
+    encoder.write_all(text)?;
+    Ok(encoder.inner)
+}
+
+/// stdout for what was [`encoded`].
+pub(super) fn stdout_of_encoded() -> io::StdoutLock<'static> {
+    io::stdout().lock()
+}
+
 /// Whether stdout is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()

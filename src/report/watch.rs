@@ -18,11 +18,12 @@ use crate::model::delta::{AgeBasis, EventSource, Gap, Transition};
 use crate::model::outcome::Outcome;
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
 use crate::report::format::json::rfc3339;
-use crate::report::format::label::Label;
+use crate::report::format::label::{Label, Labelled};
 use crate::report::format::socket::SocketObject;
 use crate::store::Store;
 use crate::store::past_rows;
@@ -55,6 +56,45 @@ pub struct SampleEvents<'a> {
     pub findings: &'a [Finding],
     /// How many more findings there are.
     pub left_out: usize,
+}
+
+/// Lines that were dropped because the reader was too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostLines {
+    /// How many.
+    pub count: u64,
+    /// The sample of the first of them.
+    pub from: Timestamp,
+    /// The sample of the last.
+    pub to: Timestamp,
+}
+
+/// Where what a gap tells of was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) enum GapOrigin {
+    /// Events, on their way from the kernel.
+    Events(EventSource),
+    /// Lines, on their way to the reader.
+    Output,
+}
+
+impl GapOrigin {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Events(source) => source.label(),
+            Self::Output => "output",
+        }
+    }
+}
+
+impl Labelled for GapOrigin {
+    fn labels() -> Vec<&'static str> {
+        EventSource::labels().into_iter().chain([Self::Output.label()]).collect()
+    }
+
+    fn label(&self) -> &'static str {
+        (*self).label()
+    }
 }
 
 /// Writes the lines, and remembers what it has said.
@@ -141,14 +181,14 @@ pub(in crate::report) struct GapEvent<'a> {
     at: String,
     /// The host that it shows.
     host: &'a str,
-    /// How many events; null where the kernel does not say.
+    /// How many events, or lines where these were dropped; null where the kernel does not say.
     lost: Option<u64>,
     /// From when on, RFC 3339, UTC.
     lost_from: String,
     /// Until when, RFC 3339, UTC.
     lost_to: String,
-    /// Whose events: destroy-event or tracepoint.
-    told_by: Label<EventSource>,
+    /// Whose events: destroy-event or tracepoint; samples where none could be taken; output where lines were dropped because their reader was too slow.
+    told_by: Label<GapOrigin>,
 }
 
 /// A finding came, changed its severity, or is over.
@@ -182,6 +222,11 @@ impl<'w> EventStream<'w> {
     /// A stream that has said nothing yet.
     pub fn new(watch: &'w WatchOptions) -> Self {
         Self { watch, lines: 0, known: BTreeMap::new() }
+    }
+
+    /// The format of the lines.
+    pub const fn format(&self) -> EventFormat {
+        self.watch.format
     }
 
     /// Whether as many lines are written as were asked for.
@@ -230,6 +275,18 @@ impl<'w> EventStream<'w> {
             EventFormat::Plain => plain::gap(store, gap).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Gap(event)),
         }
+    }
+
+    /// The line, with its end, that stands for lines that were dropped.
+    pub fn lost_lines(&self, store: &Store, lost: LostLines) -> Vec<u8> {
+        let event = GapEvent::of_lines(store, lost);
+        let mut line = match self.watch.format {
+            EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Plain => plain::lost_lines(store, lost).into_bytes(),
+            EventFormat::Ndjson => json(&EventRow::Gap(event)),
+        };
+        line.push(b'\n');
+        line
     }
 
     /// The socket of a transition, if it matches before or after it.
@@ -307,7 +364,20 @@ impl<'a> GapEvent<'a> {
             lost: gap.lost,
             lost_from: at(gap.from),
             lost_to: at(gap.to),
-            told_by: Label(gap.of),
+            told_by: Label(GapOrigin::Events(gap.of)),
+        }
+    }
+
+    fn of_lines(store: &'a Store, lost: LostLines) -> Self {
+        let at = |moment| rfc3339(store.wall_of(moment));
+        Self {
+            event: Self::NAME,
+            at: at(lost.to),
+            host: host(store),
+            lost: Some(lost.count),
+            lost_from: at(lost.from),
+            lost_to: at(lost.to),
+            told_by: Label(GapOrigin::Output),
         }
     }
 
@@ -315,10 +385,13 @@ impl<'a> GapEvent<'a> {
         let Self { event, at, lost_from, told_by: Label(told_by), .. } = self;
         let lost = self.lost.map_or_else(|| "some".to_owned(), units::count);
         match told_by {
-            EventSource::Samples => {
+            GapOrigin::Output => {
+                format!("{at}  {event:<10}  {lost} lines dropped since {lost_from}, because their reader was too slow")
+            }
+            GapOrigin::Events(EventSource::Samples) => {
                 format!("{at}  {event:<10}  no sample could be taken since {lost_from}; lines may be missing")
             }
-            EventSource::DestroyEvent | EventSource::Tracepoint => {
+            GapOrigin::Events(EventSource::DestroyEvent | EventSource::Tracepoint) => {
                 let of = told_by.label();
                 format!("{at}  {event:<10}  {lost} events lost ({of}) since {lost_from}; lines may be missing")
             }

@@ -81,6 +81,11 @@ pub async fn end_is_asked() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// Not known here; a write waits.
+pub fn reader_takes_more() -> bool {
+    true
+}
+
 /// Not known here; a write says so.
 pub fn reader_is_gone() -> bool {
     false

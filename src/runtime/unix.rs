@@ -177,6 +177,12 @@ pub fn reader_is_gone() -> bool {
     polled.is_ok_and(|ready| ready > 0) && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
+/// Whether standard output takes something now. An error is one of the write, which says more.
+pub fn reader_takes_more() -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::OUT)];
+    poll(&mut fds, Some(&Timespec::default())) != Ok(0)
+}
+
 /// How long the calling thread has had a core.
 pub fn thread_time() -> Option<Duration> {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()

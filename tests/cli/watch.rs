@@ -153,6 +153,42 @@ fn signals_end_it_between_two_lines() {
     }
 }
 
+/// A reader that stands still stops neither the samples nor Ctrl-C, and what it reads later is whole and in order.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_stands_still_stops_nothing() {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{Pid, Signal, kill_process};
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let filter = format!("port:{} !state:listen", address.port());
+    let (mut child, mut stdout) = started(&["watch", "--format", "ndjson", "--interval", "0.1", &filter]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let waiting = |stdout: &BufReader<ChildStdout>| rustix::io::ioctl_fionread(stdout.get_ref()).expect("a pipe");
+    let mut held = Vec::new();
+    // More than a pipe holds.
+    let mut before = 0;
+    while before == 0 || waiting(&stdout) > before {
+        assert!(Instant::now() < deadline, "{before} bytes");
+        before = waiting(&stdout);
+        held.extend((0..100).map(|_| (TcpStream::connect(address), listener.accept())));
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    assert!(before > 40_000, "the pipe is full at {before} bytes");
+    let first = line(&mut stdout);
+    assert!(first.ends_with("}\n"), "{first}");
+    kill_process(Pid::from_child(&child), Signal::INT).expect("it is ours");
+    while child.try_wait().expect("ours").is_none() {
+        assert!(Instant::now() < deadline, "Ctrl-C is not heard");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let whole: Vec<String> = stdout.lines().map_while(Result::ok).collect();
+    let events = whole.iter().map(|line| serde_json::from_str::<Value>(line).expect("a whole line"));
+    assert!(events.filter(|event| event["event"] == "opened").count() > 10);
+}
+
 /// Until the first sample is taken there is no before, and on a busy machine it is told that something was lost: connections
 /// are opened and closed until two events of them have been told.
 #[cfg(target_os = "linux")]

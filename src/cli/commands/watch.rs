@@ -12,13 +12,16 @@ use crate::cli::global::GlobalOptions;
 use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
 use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
 use crate::cli::output::{self, cannot_write, print};
+use crate::cli::pending_lines::PendingLines;
 use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
+use crate::model::time::Timestamp;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
 use crate::runtime;
 use crate::source::retries::RetryLimit;
+use crate::store::Store;
 
 /// The command with its arguments.
 #[derive(Args, Debug)]
@@ -62,8 +65,9 @@ impl CliCommand for WatchCommand {
 Events are: opened; transition; closed, when the socket is gone from the kernel
 (TIME_WAIT included); gap, when events of the kernel were lost; finding (found,
 changed, ended). Times are in UTC. FILTER applies to findings as in conntop
-check, and does not apply to gaps. Every line is flushed. Ctrl-C ends the
-command with exit code 0, as does a closed pipe."],
+check, and does not apply to gaps. Every line is flushed. Where a
+reader is too slow the oldest lines are dropped, and a gap says how many. Ctrl-C
+ends the command with exit code 0, as does a closed pipe."],
         exits: EXITS,
     };
 
@@ -153,9 +157,10 @@ async fn follow(
     watch: &WatchOptions,
     mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
-    let mut stream = EventStream::new(watch);
     let mut names = HostNameLookup::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
     let mut said = Warnings::default();
+    let mut output =
+        EventOutput { stream: EventStream::new(watch), pending: PendingLines::default(), waits: !samples.is_live() };
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());
@@ -163,13 +168,13 @@ async fn follow(
     loop {
         let Some(taken) = samples.take()? else {
             let due = samples.due().unwrap_or_else(Instant::now);
-            if interrupt.comes_before(due).await || runtime::reader_is_gone() {
+            if output.ends_before(due, samples.store(), &mut interrupt).await? {
                 return Ok(());
             }
             continue;
         };
         if names.is_on() {
-            let peers = stream.peers(samples.store(), &taken.transitions);
+            let peers = output.stream.peers(samples.store(), &taken.transitions);
             names.learn(samples.store_mut(), &peers);
         }
         let (store, diagnosis) = (samples.store(), samples.diagnosis());
@@ -180,16 +185,90 @@ async fn follow(
             findings: diagnosis.findings(),
             left_out: diagnosis.left_out(),
         };
-        let mut out = output::stdout(watch.format);
-        match stream.write(store, events, &mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written.map_err(|error| cannot_write(&error))?,
-        }
-        let is_enough = stream.is_full() || time.is_some_and(|time| samples.watched() >= time);
-        let Some(due) = samples.due().filter(|_| !is_enough) else { return Ok(()) };
-        // A reader that is gone is noticed also while there is nothing to write.
-        if interrupt.comes_before(due).await || runtime::reader_is_gone() {
+        if !output.add(store, events)? {
             return Ok(());
         }
+        let is_enough = output.stream.is_full() || time.is_some_and(|time| samples.watched() >= time);
+        let Some(due) = samples.due().filter(|_| !is_enough) else {
+            return output.finish(samples.store(), &mut interrupt).await;
+        };
+        if output.ends_before(due, samples.store(), &mut interrupt).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// So often it is looked whether a slow reader takes more.
+const READER_LOOK: Duration = Duration::from_millis(10);
+
+/// The lines of all events, and those that their reader has not taken yet.
+struct EventOutput<'w> {
+    stream: EventStream<'w>,
+    pending: PendingLines,
+    /// Whether a slow reader is waited for. What is live cannot wait: its oldest lines are dropped; a recording can.
+    waits: bool,
+}
+
+impl EventOutput<'_> {
+    /// Adds what a sample brought and writes what the reader takes; whether there is still one.
+    fn add(&mut self, store: &Store, events: SampleEvents<'_>) -> Result<bool, Failure> {
+        let mut lines = LineBuffer { at: store.at(), format: self.stream.format(), pending: &mut self.pending };
+        self.stream.write(store, events, &mut lines).map_err(|error| cannot_write(&error))?;
+        self.write(store)
+    }
+
+    /// Writes what the reader takes now; whether there is still one.
+    fn write(&mut self, store: &Store) -> Result<bool, Failure> {
+        if self.pending.is_empty() {
+            return Ok(true);
+        }
+        let (stream, waits) = (&self.stream, self.waits);
+        let takes_more = || waits || runtime::reader_takes_more();
+        match self.pending.write(&mut output::stdout_of_encoded(), takes_more, |lost| stream.lost_lines(store, lost)) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            written => written.map(|()| true).map_err(|error| cannot_write(&error)),
+        }
+    }
+
+    /// Waits until `due`, and writes meanwhile what the reader takes; whether the command is to end before. A reader that is gone
+    /// is noticed also while there is nothing to write.
+    async fn ends_before(&mut self, due: Instant, store: &Store, interrupt: &mut Interrupt) -> Result<bool, Failure> {
+        loop {
+            let until = if self.pending.is_empty() { due } else { due.min(Instant::now() + READER_LOOK) };
+            if interrupt.comes_before(until).await || runtime::reader_is_gone() || !self.write(store)? {
+                return Ok(true);
+            }
+            if until == due {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Waits until all is written, the reader is gone, or Ctrl-C.
+    async fn finish(&mut self, store: &Store, interrupt: &mut Interrupt) -> Result<(), Failure> {
+        while !self.pending.is_empty() {
+            if self.ends_before(Instant::now() + READER_LOOK, store, interrupt).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes each line of a sample as one write.
+struct LineBuffer<'a> {
+    at: Timestamp,
+    format: EventFormat,
+    pending: &'a mut PendingLines,
+}
+
+impl Write for LineBuffer<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.pending.push(self.at, output::encoded(self.format, line)?);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

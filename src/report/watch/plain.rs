@@ -9,7 +9,7 @@ use crate::model::delta::{AgeBasis, Gap, Transition};
 use crate::model::process::Owner;
 use crate::model::time::Timestamp;
 use crate::report::format::json::rfc3339;
-use crate::report::watch::{ChangeKind, FindingChange};
+use crate::report::watch::{ChangeKind, FindingChange, LostLines};
 use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::units;
@@ -47,6 +47,12 @@ pub(super) fn gap(store: &Store, gap: &Gap) -> String {
     let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
     let (to, from) = (time_of_day(store, gap.to), time_of_day(store, gap.from));
     format!("{to} gap, {lost} events lost since {from}, lines may be missing")
+}
+
+/// `12:00:09 gap, 5 lines dropped since 12:00:01, because their reader was too slow`.
+pub(super) fn lost_lines(store: &Store, lost: LostLines) -> String {
+    let (to, from) = (time_of_day(store, lost.to), time_of_day(store, lost.from));
+    format!("{to} gap, {} lines dropped since {from}, because their reader was too slow", units::count(lost.count))
 }
 
 /// `12:00:09 found, critical, report-api accept queue full on :9090`.
