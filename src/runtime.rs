@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -160,9 +161,9 @@ pub fn reader_is_gone() -> bool {
     os::reader_is_gone()
 }
 
-/// Whether standard output takes something now, so that a write of a page does not wait.
-pub fn reader_takes_more() -> bool {
-    os::reader_takes_more()
+/// Whether standard output takes something now or within `wait`, so that a write of a page does not wait.
+pub fn reader_takes_more(wait: Duration) -> bool {
+    os::reader_takes_more(wait)
 }
 
 /// Refuses to run with rights that the caller does not have, and gives up the means to gain more: conntop reads files

@@ -42,6 +42,11 @@ impl PendingLines {
         self.lines.is_empty() && self.lost.is_none()
     }
 
+    /// Whether a line of `len` bytes pushes none out.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        self.bytes + len <= self.bytes_max || self.lines.is_empty()
+    }
+
     /// Adds a line, with its end, of the sample at `at`. Where there is no room for it the oldest lines go that are not begun.
     pub(super) fn push(&mut self, at: Timestamp, text: Vec<u8>) {
         self.bytes += text.len();

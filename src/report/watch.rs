@@ -224,11 +224,6 @@ impl<'w> EventStream<'w> {
         Self { watch, lines: 0, known: BTreeMap::new() }
     }
 
-    /// The format of the lines.
-    pub const fn format(&self) -> EventFormat {
-        self.watch.format
-    }
-
     /// Whether as many lines are written as were asked for.
     pub fn is_full(&self) -> bool {
         self.watch.count.is_some_and(|count| self.lines >= count)
@@ -275,18 +270,6 @@ impl<'w> EventStream<'w> {
             EventFormat::Plain => plain::gap(store, gap).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Gap(event)),
         }
-    }
-
-    /// The line, with its end, that stands for lines that were dropped.
-    pub fn lost_lines(&self, store: &Store, lost: LostLines) -> Vec<u8> {
-        let event = GapEvent::of_lines(store, lost);
-        let mut line = match self.watch.format {
-            EventFormat::Text => event.text().into_bytes(),
-            EventFormat::Plain => plain::lost_lines(store, lost).into_bytes(),
-            EventFormat::Ndjson => json(&EventRow::Gap(event)),
-        };
-        line.push(b'\n');
-        line
     }
 
     /// The socket of a transition, if it matches before or after it.
@@ -349,6 +332,20 @@ impl<'w> EventStream<'w> {
             EventFormat::Plain => plain::finding(store, change, finding).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Finding(Box::new(event))),
         }
+    }
+}
+
+impl LostLines {
+    /// The line, with its end, that stands for them in `format`.
+    pub fn line(self, store: &Store, format: EventFormat) -> Vec<u8> {
+        let event = GapEvent::of_lines(store, self);
+        let mut line = match format {
+            EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Plain => plain::lost_lines(store, self).into_bytes(),
+            EventFormat::Ndjson => json(&EventRow::Gap(event)),
+        };
+        line.push(b'\n');
+        line
     }
 }
 

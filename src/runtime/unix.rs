@@ -177,10 +177,11 @@ pub fn reader_is_gone() -> bool {
     polled.is_ok_and(|ready| ready > 0) && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
-/// Whether standard output takes something now. An error is one of the write, which says more.
-pub fn reader_takes_more() -> bool {
+/// Whether standard output takes something now or within `wait`. An error is one of the write, which says more.
+pub fn reader_takes_more(wait: Duration) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::OUT)];
-    poll(&mut fds, Some(&Timespec::default())) != Ok(0)
+    let wait = Timespec::try_from(wait).unwrap_or_default();
+    poll(&mut fds, Some(&wait)) != Ok(0)
 }
 
 /// How long the calling thread has had a core.

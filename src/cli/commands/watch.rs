@@ -15,7 +15,6 @@ use crate::cli::output::{self, cannot_write, print};
 use crate::cli::pending_lines::PendingLines;
 use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
-use crate::model::time::Timestamp;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
@@ -159,8 +158,7 @@ async fn follow(
 ) -> Result<(), Failure> {
     let mut names = HostNameLookup::new(settings, samples.store().source().kind, PATIENCE_A_SAMPLE);
     let mut said = Warnings::default();
-    let mut output =
-        EventOutput { stream: EventStream::new(watch), pending: PendingLines::default(), waits: !samples.is_live() };
+    let mut output = EventOutput::new(watch, samples.is_live());
     // From the first line on Ctrl-C ends it in good order.
     if interrupt.comes_before(Instant::now()).await {
         return Ok(());
@@ -200,34 +198,42 @@ async fn follow(
 
 /// So often it is looked whether a slow reader takes more.
 const READER_LOOK: Duration = Duration::from_millis(10);
+/// So long, for each sample, a reader is waited for before lines are dropped: one that reads steadily gets a burst whole.
+const READER_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The lines of all events, and those that their reader has not taken yet.
 struct EventOutput<'w> {
     stream: EventStream<'w>,
+    format: EventFormat,
     pending: PendingLines,
-    /// Whether a slow reader is waited for. What is live cannot wait: its oldest lines are dropped; a recording can.
+    /// Whether the samples wait for a slow reader. Those of a live source cannot, so its oldest lines are dropped.
     waits: bool,
 }
 
-impl EventOutput<'_> {
+impl<'w> EventOutput<'w> {
+    fn new(watch: &'w WatchOptions, is_live: bool) -> Self {
+        let (stream, pending) = (EventStream::new(watch), PendingLines::default());
+        Self { stream, format: watch.format, pending, waits: !is_live }
+    }
+
     /// Adds what a sample brought and writes what the reader takes; whether there is still one.
     fn add(&mut self, store: &Store, events: SampleEvents<'_>) -> Result<bool, Failure> {
-        let mut lines = LineBuffer { at: store.at(), format: self.stream.format(), pending: &mut self.pending };
-        self.stream.write(store, events, &mut lines).map_err(|error| cannot_write(&error))?;
-        self.write(store)
+        let Self { stream, format, pending, waits } = self;
+        if *waits {
+            let mut out = output::stdout(*format);
+            return is_read(stream.write(store, events, &mut out).and_then(|()| out.flush()));
+        }
+        let until = Instant::now() + READER_WAIT_MAX;
+        let mut lines = PendingWriter { store, format: *format, pending, until };
+        match stream.write(store, events, &mut lines) {
+            Ok(()) => self.write(store),
+            failed => is_read(failed),
+        }
     }
 
     /// Writes what the reader takes now; whether there is still one.
     fn write(&mut self, store: &Store) -> Result<bool, Failure> {
-        if self.pending.is_empty() {
-            return Ok(true);
-        }
-        let (stream, waits) = (&self.stream, self.waits);
-        let takes_more = || waits || runtime::reader_takes_more();
-        match self.pending.write(&mut output::stdout_of_encoded(), takes_more, |lost| stream.lost_lines(store, lost)) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            written => written.map(|()| true).map_err(|error| cannot_write(&error)),
-        }
+        is_read(write_pending(&mut self.pending, store, self.format))
     }
 
     /// Waits until `due`, and writes meanwhile what the reader takes; whether the command is to end before. A reader that is gone
@@ -255,16 +261,39 @@ impl EventOutput<'_> {
     }
 }
 
-/// Takes each line of a sample as one write.
-struct LineBuffer<'a> {
-    at: Timestamp,
-    format: EventFormat,
-    pending: &'a mut PendingLines,
+/// Whether there is still a reader.
+fn is_read(written: io::Result<()>) -> Result<bool, Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).map_err(|error| cannot_write(&error)),
+    }
 }
 
-impl Write for LineBuffer<'_> {
+fn write_pending(pending: &mut PendingLines, store: &Store, format: EventFormat) -> io::Result<()> {
+    let takes_more = || runtime::reader_takes_more(Duration::ZERO);
+    pending.write(&mut output::stdout_of_encoded(), takes_more, |lost| lost.line(store, format))
+}
+
+/// Takes each line of a sample as one write.
+struct PendingWriter<'a> {
+    store: &'a Store,
+    format: EventFormat,
+    pending: &'a mut PendingLines,
+    /// Until then the reader is waited for where there is no room.
+    until: Instant,
+}
+
+impl Write for PendingWriter<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.pending.push(self.at, output::encoded(self.format, line)?);
+        let text = output::encoded(self.format, line)?;
+        while !self.pending.has_room(text.len()) {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if !runtime::reader_takes_more(left) {
+                break;
+            }
+            write_pending(self.pending, self.store, self.format)?;
+        }
+        self.pending.push(self.store.at(), text);
         Ok(line.len())
     }
 
