@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod descriptors;
+pub mod flight_recorder;
 pub mod guarded;
 pub mod machine;
 pub mod portable;
