@@ -3,6 +3,7 @@
 pub mod act;
 pub mod check;
 pub mod columns;
+pub mod diff;
 pub mod explain;
 pub mod fields;
 pub mod findings;

@@ -45,11 +45,12 @@ use crate::model::descriptors::{Descriptors, of_process};
 use crate::model::event::EventStatus;
 use crate::model::facts::Facts;
 use crate::model::memory::TableSize;
-use crate::model::process::{Names, Owner, ProcessId, Usage};
+use crate::model::process::{Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
 use crate::model::socket::{Socket, SocketId};
 use crate::model::tcp_info::TcpDetail;
 use crate::model::time::{Timestamp, WallTime};
+use crate::store::alike::key::AlikePeer;
 use crate::store::attempt_history::AttemptHistory;
 use crate::store::closed::ClosedHistory;
 use crate::store::counters::CounterHistory;
@@ -225,6 +226,12 @@ impl Store {
     /// Who listens, and which listener a connection came in by.
     pub fn listeners(&self) -> &Listeners {
         self.listeners.get_or_init(|| Listeners::of(&self.rows, &self.waiting))
+    }
+
+    /// The process that `socket` counts for and who is at its other end, as sockets are told apart that are alike: connections
+    /// that came in by a listener of ours have one peer, whoever the clients are.
+    pub fn process_and_peer<'a>(&'a self, socket: &'a Socket) -> (Option<&'a Arc<Process>>, AlikePeer) {
+        alike_keys::process_and_peer(self.listeners(), socket)
     }
 
     /// Goes on with the search for the oldest of sockets that are alike, where it has left; answers whether it is finished.

@@ -282,7 +282,7 @@ fn user_text(name: Option<&str>, uid: u32) -> Cow<'_, str> {
 }
 
 /// Why no process is known, in the fewest words.
-pub(super) const fn short_reason(why: NoProcess) -> &'static str {
+pub const fn short_reason(why: NoProcess) -> &'static str {
     match why {
         NoProcess::Unaccepted => "in queue",
         NoProcess::Hidden => "hidden",
