@@ -100,7 +100,9 @@ impl DiffOptions {
         let mut sockets = is_one_host.then(|| self.sockets(before, after));
         let most = self.limit.unwrap_or(usize::MAX);
         let left_out = sockets.as_ref().map_or(0, |sockets| sockets.len().saturating_sub(most));
-        sockets.iter_mut().for_each(|sockets| sockets.truncate(most));
+        if let Some(sockets) = &mut sockets {
+            sockets.truncate(most);
+        }
         Difference { before, after, groups, sockets, left_out }
     }
 
@@ -146,7 +148,9 @@ impl Difference<'_> {
                 "{before} and {after} are two hosts: compared by process name, peer and state only, as no socket of one is on the other"
             ));
         } else if self.before.wall() > self.after.wall() {
-            remarks.push("the second moment is before the first; name the earlier one first to read it forwards".to_owned());
+            remarks.push(
+                "the second moment is before the first; name the earlier one first to read it forwards".to_owned(),
+            );
         }
         remarks
     }

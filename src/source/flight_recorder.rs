@@ -11,6 +11,13 @@ pub mod segment_name;
 pub mod storage;
 
 mod kept;
+#[cfg(not(unix))]
+mod no_directory;
+
+#[cfg(unix)]
+pub use directory::SegmentDirectory as RecorderDirectory;
+#[cfg(not(unix))]
+pub use no_directory::NoDirectory as RecorderDirectory;
 
 use std::borrow::Cow;
 use std::io;
@@ -273,8 +280,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
             return Err(NotRecorded::TooLarge(len));
         }
         let mut is_second = false;
-        loop {
-            let Err(error) = self.write_bytes(open) else { break };
+        while let Err(error) = self.write_bytes(open) {
             if is_second || !is_full(&error) || !self.free(added) {
                 return Err(error.into());
             }
@@ -331,7 +337,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
             }
         }
         if room > 0 && !is_said {
-            self.remark(format!(
+            self.remark(&format!(
                 "the disk of {} is full; the oldest segments are removed to go on",
                 self.storage.shown()
             ));
@@ -369,7 +375,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         if let Err(error) = &removed
             && !self.is_stuck_said
         {
-            self.remark(format!("cannot remove what is too old in {}: {}", self.storage.shown(), error.kind()));
+            self.remark(&format!("cannot remove what is too old in {}: {}", self.storage.shown(), error.kind()));
         }
         self.is_stuck_said = removed.is_err();
     }
@@ -379,7 +385,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         self.last = Some(at);
         if let Some(interruption) = self.interruption.take() {
             let lasted = units::age(at.since(interruption.since));
-            self.remark(format!("recording into {} goes on after a gap of {lasted}", self.storage.shown()));
+            self.remark(&format!("recording into {} goes on after a gap of {lasted}", self.storage.shown()));
         }
     }
 
@@ -391,14 +397,14 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         let reason = why.reason();
         let is_new = self.interruption.as_ref().is_none_or(|interruption| interruption.reason != reason);
         if is_new {
-            self.remark(format!("cannot record into {}: {reason}; {}", self.storage.shown(), why.advice(self.limits)));
+            self.remark(&format!("cannot record into {}: {reason}; {}", self.storage.shown(), why.advice(self.limits)));
         }
         let since = self.interruption.as_ref().map_or(self.last.unwrap_or(at), |interruption| interruption.since);
         self.interruption = Some(Interruption { since, reason, wait, retry_at: at.after(wait) });
     }
 
-    fn remark(&mut self, sentence: String) {
-        self.remarks.push(DisplayText::from(sentence.as_str()));
+    fn remark(&mut self, sentence: &str) {
+        self.remarks.push(DisplayText::from(sentence));
     }
 }
 

@@ -33,6 +33,8 @@ pub enum RetryLimit {
     Check,
     /// For minutes: a watch, a wait, a recording.
     Follow,
+    /// For ever, once it has worked: a flight recorder, which is to outlast what it records.
+    FlightRecorder,
     /// For ever: a screen, whose user sees it.
     Screen,
 }
@@ -44,7 +46,7 @@ impl RetryLimit {
             Self::Look => Some(LOOK_MAX),
             Self::Check => Some(CHECK_MAX),
             Self::Follow => Some(FOLLOW_MAX),
-            Self::Screen => None,
+            Self::FlightRecorder | Self::Screen => None,
         }
     }
 }
@@ -119,7 +121,9 @@ impl Retries {
         let within = now.saturating_duration_since(since);
         // What has never worked may never do: who started it wants to know.
         let limit = match self.patience {
-            RetryLimit::Check | RetryLimit::Follow if !self.has_worked => RetryLimit::Look.limit(),
+            RetryLimit::Check | RetryLimit::Follow | RetryLimit::FlightRecorder if !self.has_worked => {
+                RetryLimit::Look.limit()
+            }
             patience => patience.limit(),
         };
         let is_late = |limit: Duration| limit.is_zero() || within + wait > limit;
@@ -177,6 +181,7 @@ mod tests {
         let now = Instant::now();
         let (waits, given_up) = lasting(worked(RetryLimit::Screen, now), now);
         assert_eq!((&waits[..4], waits[50], given_up), (&[100, 200, 400, 800][..], 30_000, None));
+        assert_eq!(lasting(worked(RetryLimit::FlightRecorder, now), now), (waits, None));
         for (patience, tries, limit) in [
             (RetryLimit::Look, 5, LOOK_MAX),
             (RetryLimit::Check, 6, CHECK_MAX),
@@ -191,7 +196,7 @@ mod tests {
     #[test]
     fn what_never_worked_is_given_up_soon_but_by_a_screen() {
         let now = Instant::now();
-        for patience in [RetryLimit::Look, RetryLimit::Check, RetryLimit::Follow] {
+        for patience in [RetryLimit::Look, RetryLimit::Check, RetryLimit::Follow, RetryLimit::FlightRecorder] {
             let (failures, within) = lasting(Retries::new(patience), now).1.expect("it is given up");
             assert!(failures == 5 && within <= LOOK_MAX, "{patience:?}: {failures} in {within:?}");
         }

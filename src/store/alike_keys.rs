@@ -19,18 +19,15 @@ pub(super) fn place(alike: &mut AlikeTable, listeners: &Listeners, index: RowInd
     let socket = &row.connection.socket;
     let (holder, peer) = process_and_peer(listeners, socket);
     let owner = owner(alike, socket, holder);
-    let key = AlikeKey {
-        owner,
-        peer,
-        protocol: socket.protocol,
-        state: socket.state,
-        cgroup: socket.cgroup,
-    };
+    let key = AlikeKey { owner, peer, protocol: socket.protocol, state: socket.state, cgroup: socket.cgroup };
     alike.place(index, &row.connection, key, holder);
 }
 
 /// The process that `socket` counts for and who is at its other end, as the tables of sockets that are alike have them.
-pub(super) fn process_and_peer<'a>(listeners: &'a Listeners, socket: &'a Socket) -> (Option<&'a Arc<Process>>, AlikePeer) {
+pub(super) fn process_and_peer<'a>(
+    listeners: &'a Listeners,
+    socket: &'a Socket,
+) -> (Option<&'a Arc<Process>>, AlikePeer) {
     let came_by = listeners.of_connection(socket).filter(|_| !is_listening(socket) && !socket.remote.is_unset());
     (holder(socket, came_by.as_ref()), peer(socket, came_by.is_some()))
 }

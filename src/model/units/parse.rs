@@ -34,6 +34,27 @@ pub fn parse_amount(text: &str, scale: u64) -> Option<u64> {
     }
 }
 
+/// What a size looks like, for the sentence about one that is none.
+pub const SIZE_HINT: &str = "write a size in bytes, such as 500M, 1G or 64MiB";
+
+/// Binary units, as IEC 80000-13 writes them.
+const BINARY_UNITS: [(&str, u64); 4] = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40)];
+
+/// The bytes that `text` writes: decimal units (`500M`, `1GB`) or binary ones (`64MiB`, `64Mi`); a bare number is bytes.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let bare = text.strip_suffix(['B', 'b']).unwrap_or(text);
+    let unit = BINARY_UNITS.iter().find(|(unit, _)| {
+        bare.len()
+            .checked_sub(unit.len())
+            .and_then(|at| bare.get(at..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(unit))
+    });
+    match unit {
+        Some((unit, size)) => decimal(&bare[..bare.len() - unit.len()], *size),
+        None => parse_amount(text, 1),
+    }
+}
+
 /// The nanoseconds that `text` writes: `60s`, `1.5h`, `1h30m`, `250ms`; a bare number is seconds.
 pub fn parse_span(text: &str) -> Option<u64> {
     if let Some(nanos) = decimal(text, 1_000_000_000) {
@@ -114,6 +135,20 @@ mod tests {
         ] {
             assert_eq!(parse_amount(text, 1), number, "{text}");
         }
+        for (text, bytes) in [
+            ("500M", Some(500_000_000)),
+            ("1GB", Some(1_000_000_000)),
+            ("64MiB", Some(64 << 20)),
+            ("1.5gib", Some(3 << 29)),
+            ("2Ki", Some(2_048)),
+            ("4096", Some(4_096)),
+            ("Mi", None),
+            ("é", None),
+            ("-1G", None),
+            ("many", None),
+        ] {
+            assert_eq!(parse_size(text), bytes, "{text}");
+        }
         for (text, seconds) in [
             ("60s", Some(60.0)),
             ("1h30m", Some(5_400.0)),
@@ -132,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(text: String) {
-            let _ = (parse_amount(&text, 1_000), parse_span(&text));
+            let _ = (parse_amount(&text, 1_000), parse_span(&text), parse_size(&text));
         }
     }
 }

@@ -72,16 +72,19 @@ impl GroupDifference {
     pub const CHANGES: [&'static str; 4] = ["new", "gone", "grew", "shrank"];
 }
 
+/// How many sockets each group has.
+pub(super) type CountsByGroup = FxHashMap<GroupName, u64>;
+
 /// How many sockets of `rows` each group has.
-pub fn count<'s>(rows: impl Iterator<Item = &'s SocketRow>, store: &Store) -> FxHashMap<GroupName, u64> {
+pub(super) fn count<'s>(rows: impl Iterator<Item = &'s SocketRow>, store: &Store) -> CountsByGroup {
     let mut counts = FxHashMap::default();
     rows.for_each(|row| *counts.entry(GroupName::of(row, store)).or_insert(0) += 1);
     counts
 }
 
 /// The groups that differ, those that changed most first.
-pub fn differences(before: &FxHashMap<GroupName, u64>, after: &FxHashMap<GroupName, u64>) -> Vec<GroupDifference> {
-    let number = |counts: &FxHashMap<GroupName, u64>, name: &GroupName| counts.get(name).copied().unwrap_or(0);
+pub(super) fn differences(before: &CountsByGroup, after: &CountsByGroup) -> Vec<GroupDifference> {
+    let number = |counts: &CountsByGroup, name: &GroupName| counts.get(name).copied().unwrap_or(0);
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let group = |name: &GroupName| GroupDifference {
         name: name.clone(),

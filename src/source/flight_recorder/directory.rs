@@ -111,12 +111,12 @@ fn open_or_make(path: &Path) -> Result<OwnedFd, Errno> {
 fn check_rights(directory: &OwnedFd, shown: &DisplayText) -> Result<(), SourceError> {
     let stat = rustix::fs::fstat(directory).map_err(|errno| not_read(shown, errno))?;
     if stat.st_uid != rustix::process::geteuid().as_raw() {
-        return Err(failed(format!(
+        return Err(failed(&format!(
             "{shown} belongs to another user; name a directory of your own, or one that is not there yet"
         )));
     }
     if Mode::from_raw_mode(stat.st_mode).intersects(OTHERS_WRITE) {
-        return Err(failed(format!(
+        return Err(failed(&format!(
             "other users may write to {shown}; run chmod go-w on it, or name another directory"
         )));
     }
@@ -134,7 +134,7 @@ fn check_content(directory: &OwnedFd, shown: &DisplayText) -> Result<(), SourceE
         let name = entry.map_err(refused)?;
         if name.to_str().and_then(SegmentName::parse).is_none() {
             let name = file::shown(Path::new(&name));
-            return Err(failed(format!(
+            return Err(failed(&format!(
                 "{shown} is not the directory of a recorder: it holds {name}; name an empty directory, or one that is not there yet"
             )));
         }
@@ -151,7 +151,7 @@ fn lock(directory: &OwnedFd, shown: &DisplayText) -> Result<File, SourceError> {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
             let who = holder(&mut lock).map_or(String::new(), |pid| format!(" (pid {pid})"));
-            return Err(failed(format!(
+            return Err(failed(&format!(
                 "another conntop{who} is recording into {shown}; name another directory, or end that one first"
             )));
         }
@@ -201,14 +201,14 @@ fn segment(directory: &OwnedFd, name: SegmentName) -> Option<StoredSegment> {
     is_file(rustix::fs::statat(directory, &path, AtFlags::SYMLINK_NOFOLLOW).ok()?)?;
     let file = rustix::fs::openat(directory, &path, flags, Mode::empty()).ok()?;
     let stat = is_file(rustix::fs::fstat(file.as_fd()).ok()?)?;
-    let mut begin = Vec::new();
-    File::from(file).take(MAGIC.len() as u64).read_to_end(&mut begin).ok()?;
+    let (file, mut begin) = (File::from(file), Vec::new());
+    let seconds = std::os::unix::fs::MetadataExt::mtime(&file.metadata().ok()?);
+    file.take(MAGIC.len() as u64).read_to_end(&mut begin).ok()?;
     // A recorder that was killed may have left less than the first bytes.
-    let millis = i64::try_from(stat.st_mtime).ok()?.saturating_mul(1_000);
     MAGIC.starts_with(&begin).then(|| StoredSegment {
         name,
         len: u64::try_from(stat.st_size).unwrap_or(0),
-        written: WallTime(millis),
+        written: WallTime(seconds.saturating_mul(1_000)),
     })
 }
 
@@ -222,7 +222,7 @@ fn not_opened(path: &Path, shown: &DisplayText, errno: Errno) -> SourceError {
         rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode));
     match kind {
         Ok(FileType::Symlink) => {
-            failed(format!("{shown} is a symbolic link, which a recorder does not follow; name the directory itself"))
+            failed(&format!("{shown} is a symbolic link, which a recorder does not follow; name the directory itself"))
         }
         Ok(FileType::Directory) => not_read(shown, errno),
         Ok(_) => SourceError::Usage(DisplayText::new(&format!(
@@ -234,15 +234,15 @@ fn not_opened(path: &Path, shown: &DisplayText, errno: Errno) -> SourceError {
 
 fn not_read(shown: &DisplayText, errno: Errno) -> SourceError {
     let kind = io::Error::from(errno).kind();
-    failed(format!("cannot look into {shown}: {kind}; choose a directory that you may read and write"))
+    failed(&format!("cannot look into {shown}: {kind}; choose a directory that you may read and write"))
 }
 
 fn cannot_record(shown: &DisplayText, error: &io::Error) -> SourceError {
-    failed(format!("cannot record into {shown}: {}; choose a directory that you may write to", error.kind()))
+    failed(&format!("cannot record into {shown}: {}; choose a directory that you may write to", error.kind()))
 }
 
-fn failed(sentence: String) -> SourceError {
-    SourceError::Failed(DisplayText::from(sentence.as_str()))
+fn failed(sentence: &str) -> SourceError {
+    SourceError::Failed(DisplayText::from(sentence))
 }
 
 #[cfg(test)]

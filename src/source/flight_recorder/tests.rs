@@ -175,9 +175,10 @@ impl SegmentEncoder for Lines {
         }
         let is_first = std::mem::replace(&mut self.is_first, false);
         let len = if is_first { self.first } else { self.next };
-        let gaps: String =
+        let gaps: Vec<String> =
             sample.delta.gaps.iter().map(|gap| format!(" gap {}", gap.to.since(gap.from).as_secs())).collect();
-        let marks: String = sample.marks.iter().map(|mark| format!(" ({})", mark.sentence)).collect();
+        let marks: Vec<String> = sample.marks.iter().map(|mark| format!(" ({})", mark.sentence)).collect();
+        let (gaps, marks) = (gaps.concat(), marks.concat());
         let line = format!(
             "{} {}{gaps}{marks}",
             if is_first { "all" } else { "changes" },
