@@ -11,6 +11,7 @@ mod config;
 mod export;
 mod global;
 mod help;
+mod moments;
 mod names;
 mod options;
 mod output;

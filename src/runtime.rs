@@ -57,10 +57,11 @@ use crate::runtime::os::Keyboard;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::terminal::Screen;
 use crate::runtime::themes::ScreenThemes;
-#[cfg(unix)]
-use crate::runtime::time_zone::utc_offset_seconds;
 use crate::source::{Source, descriptors, guarded};
 use crate::ui::theme::depth::Rgb;
+
+#[cfg(unix)]
+pub use crate::runtime::time_zone::utc_offset_seconds;
 
 /// Keys that wait for the main thread; a reader that is ahead of it waits.
 const EVENTS_MAX: usize = 256;
@@ -195,7 +196,7 @@ fn config(source: SourceInfo, options: &ScreenOptions, host: &dyn Host, size: (u
 
 /// Local time minus UTC as of now, in seconds; 0 where the system does not say.
 #[cfg(not(unix))]
-fn utc_offset_seconds() -> (i32, Option<String>) {
+pub fn utc_offset_seconds() -> (i32, Option<String>) {
     (jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds(), None)
 }
 

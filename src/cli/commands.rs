@@ -4,6 +4,7 @@ mod check;
 mod close;
 mod columns;
 mod completions;
+mod diff;
 mod explain;
 mod keys;
 mod kill;
@@ -32,6 +33,7 @@ pub(in crate::cli) const COMMANDS: &[CommandRow] = &[
     CommandRow::of::<close::CloseCommand>(),
     CommandRow::of::<record::RecordCommand>(),
     CommandRow::of::<replay::ReplayCommand>(),
+    CommandRow::of::<diff::DiffCommand>(),
     CommandRow::of::<metrics::MetricsCommand>(),
     CommandRow::of::<columns::ColumnsCommand>(),
     CommandRow::of::<keys::KeysCommand>(),

@@ -45,7 +45,7 @@ const PRINTED: &[(&str, &[&str], i32)] = &[
     ("keys_text", &["keys"], 0),
 ];
 /// Commands whose output is held elsewhere, or that print nothing of their own.
-const ELSEWHERE: [&str; 6] = ["explain", "record", "man", "completions", "kill", "close"];
+const ELSEWHERE: [&str; 7] = ["diff", "explain", "record", "man", "completions", "kill", "close"];
 
 #[test]
 fn what_every_command_prints_stays_as_it_is() {
