@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use crate::model::delta::{Connection, Delta, EventSource, Gap};
+use crate::model::delta::{Delta, EventSource, Gap};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::model::units;
@@ -40,33 +40,24 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How many names are tried that somebody else has taken since the directory was listed.
 const NAMES_MAX: u32 = 16;
 
-/// Makes the bytes of segments; each is a recording of its own.
+/// Makes the bytes of segments, each a recording of its own. It keeps what every sample is relative to, so it is told of all
+/// samples, those that are not recorded too.
 pub trait SegmentEncoder {
-    /// Begins a segment. What was encoded before is not referred to any more.
-    fn begin(&mut self) -> Result<(), RecordingFault>;
+    /// The next sample begins a segment.
+    fn begin_segment(&mut self);
 
-    /// Writes a sample to `bytes`, before the first one what a recording begins with. After an error the segment cannot go on.
-    fn sample(&mut self, sample: &SampleToRecord<'_>, bytes: &mut Vec<u8>) -> Result<(), RecordingFault>;
+    /// Writes a sample, and what a person may want to go to, to the end of `bytes`; before the first one what a recording begins with.
+    /// After an error the sample is left out.
+    fn sample(&mut self, delta: &Delta, marks: &[RecordedMark], bytes: &mut Vec<u8>) -> Result<(), RecordingFault>;
 
-    /// Writes to `bytes` what ends a segment, which can be read without it too.
+    /// The sample that was written last is not recorded after all.
+    fn take_back(&mut self);
+
+    /// A sample is not recorded.
+    fn leave_out(&mut self, delta: &Delta);
+
+    /// Writes to the end of `bytes` what ends a segment, which can be read without it too.
     fn finish(&mut self, bytes: &mut Vec<u8>) -> Result<(), RecordingFault>;
-}
-
-/// What is recorded of one sample.
-#[derive(Clone, Copy)]
-pub struct SampleToRecord<'a> {
-    /// What changed.
-    pub delta: &'a Delta,
-    /// Every socket that there is after that.
-    pub rows: &'a dyn AllRows,
-    /// What a person may want to go to.
-    pub marks: &'a [RecordedMark],
-}
-
-/// Gives every socket that there is: a segment begins with all of them.
-pub trait AllRows {
-    /// The sockets, in any order.
-    fn all(&self) -> Box<dyn Iterator<Item = &Connection> + '_>;
 }
 
 /// Records into segments.
@@ -166,19 +157,20 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         }
     }
 
-    /// Records one sample, or says in [`Self::take_remarks`] why not.
-    pub fn write(&mut self, sample: SampleToRecord<'_>) {
-        let at = sample.delta.at;
-        let paused = self.pause_before(sample.delta);
-        self.kept.count_by_clock(at, sample.delta.wall);
+    /// Records one sample and its marks, or says in [`Self::take_remarks`] why not.
+    pub fn write(&mut self, delta: &Delta, marks: &[RecordedMark]) {
+        let at = delta.at;
+        let paused = self.pause_before(delta);
+        self.kept.count_by_clock(at, delta.wall);
         self.remove_older(at);
         if self.interruption.as_ref().is_some_and(|interruption| at < interruption.retry_at) {
+            self.encoder.leave_out(delta);
             return;
         }
         if self.open.as_ref().is_some_and(|open| self.is_complete(open, at)) {
             self.complete();
         }
-        let (mut delta, mut marks) = (Cow::Borrowed(sample.delta), Cow::Borrowed(sample.marks));
+        let (mut delta, mut marks) = (Cow::Borrowed(delta), Cow::Borrowed(marks));
         let gap = self.gap_before(at).map(|(gap, mark)| {
             delta.to_mut().gaps.push(gap);
             mark
@@ -186,8 +178,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         if let Some(mark) = gap.or(paused) {
             marks.to_mut().insert(0, mark);
         }
-        let sample = SampleToRecord { delta: &delta, rows: sample.rows, marks: &marks };
-        match self.record(&sample) {
+        match self.record(&delta, &marks) {
             Ok(()) => self.has_recorded(at),
             Err(why) => self.has_not_recorded(at, &why),
         }
@@ -242,27 +233,26 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         open.len >= self.limits.segment_bytes(open.first_len) || at.since(open.begins) >= self.limits.segment_time()
     }
 
-    fn record(&mut self, sample: &SampleToRecord<'_>) -> Result<(), NotRecorded> {
+    fn record(&mut self, delta: &Delta, marks: &[RecordedMark]) -> Result<(), NotRecorded> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => self.begin(sample.delta)?,
+            None => self.begin(delta).inspect_err(|_| self.encoder.leave_out(delta))?,
         };
         self.bytes.clear();
-        let recorded = match self.encoder.sample(sample, &mut self.bytes) {
-            Ok(()) => self.append(&mut open),
+        let recorded = match self.encoder.sample(delta, marks, &mut self.bytes) {
+            Ok(()) => self.append(&mut open).inspect_err(|_| self.encoder.take_back()),
             Err(fault) => Err(fault.into()),
         };
         if recorded.is_ok() {
             self.open = Some(open);
         } else {
-            // The encoder refers to what is not in the file: the next sample begins a segment.
             self.keep(open);
         }
         recorded
     }
 
-    fn begin(&mut self, delta: &Delta) -> Result<OpenSegment<S::File>, NotRecorded> {
-        self.encoder.begin()?;
+    fn begin(&mut self, delta: &Delta) -> io::Result<OpenSegment<S::File>> {
+        self.encoder.begin_segment();
         let name = self.next_name(delta)?;
         Ok(OpenSegment { name, file: None, len: 0, first_len: 0, begins: delta.at })
     }

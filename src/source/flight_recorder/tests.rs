@@ -140,14 +140,6 @@ impl Drop for MadeUpFile {
     }
 }
 
-struct NoRows;
-
-impl AllRows for NoRows {
-    fn all(&self) -> Box<dyn Iterator<Item = &Connection> + '_> {
-        Box::new(std::iter::empty())
-    }
-}
-
 /// Writes a line for each sample, filled up with dots to a length.
 #[derive(Debug)]
 struct Lines {
@@ -155,35 +147,43 @@ struct Lines {
     next: usize,
     is_first: bool,
     fails: bool,
+    told: u64,
+    taken_back: u64,
+    left_out: u64,
 }
 
 impl Lines {
     fn new(first: usize, next: usize) -> Self {
-        Self { first, next, is_first: true, fails: false }
+        Self { first, next, is_first: true, fails: false, told: 0, taken_back: 0, left_out: 0 }
     }
 }
 
 impl SegmentEncoder for Lines {
-    fn begin(&mut self) -> Result<(), RecordingFault> {
+    fn begin_segment(&mut self) {
         self.is_first = true;
-        Ok(())
     }
 
-    fn sample(&mut self, sample: &SampleToRecord<'_>, bytes: &mut Vec<u8>) -> Result<(), RecordingFault> {
+    fn take_back(&mut self) {
+        self.taken_back += 1;
+    }
+
+    fn leave_out(&mut self, _: &Delta) {
+        self.left_out += 1;
+    }
+
+    fn sample(&mut self, delta: &Delta, marks: &[RecordedMark], bytes: &mut Vec<u8>) -> Result<(), RecordingFault> {
+        self.told += 1;
         if self.fails {
             return Err(RecordingFault::TooMany("notes"));
         }
         let is_first = std::mem::replace(&mut self.is_first, false);
         let len = if is_first { self.first } else { self.next };
         let gaps: Vec<String> =
-            sample.delta.gaps.iter().map(|gap| format!(" gap {}", gap.to.since(gap.from).as_secs())).collect();
-        let marks: Vec<String> = sample.marks.iter().map(|mark| format!(" ({})", mark.sentence)).collect();
+            delta.gaps.iter().map(|gap| format!(" gap {}", gap.to.since(gap.from).as_secs())).collect();
+        let marks: Vec<String> = marks.iter().map(|mark| format!(" ({})", mark.sentence)).collect();
         let (gaps, marks) = (gaps.concat(), marks.concat());
-        let line = format!(
-            "{} {}{gaps}{marks}",
-            if is_first { "all" } else { "changes" },
-            sample.delta.at.as_millis() / SECOND
-        );
+        let line =
+            format!("{} {}{gaps}{marks}", if is_first { "all" } else { "changes" }, delta.at.as_millis() / SECOND);
         let end = bytes.len() + len.max(line.len());
         bytes.extend_from_slice(line.as_bytes());
         bytes.resize(end, b'.');
@@ -209,7 +209,7 @@ fn recorder(storage: &MadeUpStorage, limits: SegmentLimits, encoder: Lines) -> M
 fn write(recorder: &mut MadeUpRecorder, millis: u64, off: i64) -> Vec<String> {
     let wall = WallTime(WALL + i64::try_from(millis).expect("small") + off);
     let delta = Delta { at: Timestamp::from_millis(millis), wall, ..Delta::default() };
-    recorder.write(SampleToRecord { delta: &delta, rows: &NoRows, marks: &[] });
+    recorder.write(&delta, &[]);
     recorder.take_remarks().iter().map(ToString::to_string).collect()
 }
 
@@ -358,6 +358,9 @@ fn a_disk_that_becomes_read_only_is_said_once_and_tried_again() {
     let gap = lines.iter().find(|line| line.contains("gap")).expect("a gap");
     assert!(gap.starts_with("all ") && gap.contains("read-only filesystem"), "{gap}");
     assert_eq!(lines.iter().filter(|line| line.contains("gap")).count(), 1);
+    let Lines { told, taken_back, left_out, .. } = recorder.encoder;
+    assert_eq!((told + left_out, told - taken_back), (345, recorder.samples()), "the encoder knows of every sample");
+    assert!(taken_back < 20 && left_out > 280, "{taken_back} tries, {left_out} samples left out");
     assert_eq!(recorder.finish(), []);
     assert_eq!(storage.lines().last().map(String::as_str), Some("end"));
 }
