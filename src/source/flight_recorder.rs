@@ -6,13 +6,16 @@
 
 #[cfg(unix)]
 pub mod directory;
+pub mod encoder;
 pub mod limits;
 pub mod segment_name;
 pub mod storage;
 
+mod interruption;
 mod kept;
 #[cfg(not(unix))]
 mod no_directory;
+mod not_recorded;
 
 #[cfg(unix)]
 pub use directory::SegmentDirectory as RecorderDirectory;
@@ -23,42 +26,21 @@ use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
-use crate::model::delta::{Delta, EventSource, Gap};
+use crate::model::delta::Delta;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::model::units;
 use crate::source::RecordedMark;
+use crate::source::flight_recorder::encoder::SegmentEncoder;
+use crate::source::flight_recorder::interruption::{FullDisk, Interruption};
 use crate::source::flight_recorder::kept::KeptSegments;
 use crate::source::flight_recorder::limits::SegmentLimits;
+use crate::source::flight_recorder::not_recorded::{NotRecorded, is_full};
 use crate::source::flight_recorder::segment_name::SegmentName;
 use crate::source::flight_recorder::storage::{SegmentFile, SegmentStorage, StoredSegments};
-use crate::source::record::format::RecordingFault;
 
-/// The wait after the first sample that could not be written; it doubles from one to the next, up to the longest.
-const WAIT_FIRST: Duration = Duration::from_secs(1);
-const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How many names are tried that somebody else has taken since the directory was listed.
 const NAMES_MAX: u32 = 16;
-
-/// Makes the bytes of segments, each a recording of its own. It keeps what every sample is relative to, so it is told of all
-/// samples, those that are not recorded too.
-pub trait SegmentEncoder {
-    /// The next sample begins a segment.
-    fn begin_segment(&mut self);
-
-    /// Writes a sample, and what a person may want to go to, to the end of `bytes`; before the first one what a recording begins with.
-    /// After an error the sample is left out.
-    fn sample(&mut self, delta: &Delta, marks: &[RecordedMark], bytes: &mut Vec<u8>) -> Result<(), RecordingFault>;
-
-    /// The sample that was written last is not recorded after all.
-    fn take_back(&mut self);
-
-    /// A sample is not recorded.
-    fn leave_out(&mut self, delta: &Delta);
-
-    /// Writes to the end of `bytes` what ends a segment, which can be read without it too.
-    fn finish(&mut self, bytes: &mut Vec<u8>) -> Result<(), RecordingFault>;
-}
 
 /// Records into segments.
 #[derive(Debug)]
@@ -92,49 +74,6 @@ struct OpenSegment<F> {
     /// What its first sample took.
     first_len: u64,
     begins: Timestamp,
-}
-
-/// Samples cannot be written.
-#[derive(Clone, Debug)]
-struct Interruption {
-    /// The last sample that was recorded; the first one that was not, where there was none before.
-    since: Timestamp,
-    reason: String,
-    wait: Duration,
-    retry_at: Timestamp,
-}
-
-/// What is given up of the past while the disk is full: no more than about what is recorded instead, as others may take the
-/// room as soon as it is free.
-#[derive(Clone, Copy, Debug, Default)]
-struct FullDisk {
-    /// What the last segment removed for it gave, and what was written since.
-    freed: u64,
-    written: u64,
-    is_said: bool,
-}
-
-/// Why a sample is not recorded.
-#[derive(Debug)]
-enum NotRecorded {
-    /// It cannot be encoded.
-    Fault(RecordingFault),
-    /// The system refuses.
-    Io(io::Error),
-    /// So many bytes are more than may be kept at all.
-    TooLarge(u64),
-}
-
-impl From<RecordingFault> for NotRecorded {
-    fn from(fault: RecordingFault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<io::Error> for NotRecorded {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
@@ -171,7 +110,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
             self.complete();
         }
         let (mut delta, mut marks) = (Cow::Borrowed(delta), Cow::Borrowed(marks));
-        let gap = self.gap_before(at).map(|(gap, mark)| {
+        let gap = self.interruption.as_ref().map(|interruption| interruption.gap(at)).map(|(gap, mark)| {
             delta.to_mut().gaps.push(gap);
             mark
         });
@@ -221,14 +160,6 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         Some(RecordedMark { at: delta.at, severity: None, sentence: DisplayText::new(&sentence) })
     }
 
-    fn gap_before(&self, at: Timestamp) -> Option<(Gap, RecordedMark)> {
-        let Interruption { since, reason, .. } = self.interruption.as_ref()?;
-        let lasted = units::age(at.since(*since));
-        let sentence = format!("nothing was recorded for {lasted} before: {reason}");
-        let gap = Gap { from: *since, to: at, lost: None, of: EventSource::Samples };
-        Some((gap, RecordedMark { at, severity: None, sentence: DisplayText::new(&sentence) }))
-    }
-
     fn is_complete(&self, open: &OpenSegment<S::File>, at: Timestamp) -> bool {
         open.len >= self.limits.segment_bytes(open.first_len) || at.since(open.begins) >= self.limits.segment_time()
     }
@@ -276,7 +207,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
             }
             is_second = true;
         }
-        self.full_disk.written = self.full_disk.written.saturating_add(added);
+        self.full_disk.has_written(added);
         if open.len == 0 {
             open.first_len = added;
         }
@@ -315,8 +246,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
 
     /// Gives up so much of the past that `needed` bytes fit on a full disk; whether that is worth another try.
     fn free(&mut self, needed: u64) -> bool {
-        let FullDisk { freed, written, is_said } = self.full_disk;
-        if freed > 0 && written < freed / 2 {
+        if !self.full_disk.may_free() {
             return false;
         }
         let mut room = 0;
@@ -326,13 +256,10 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
                 Ok(more) => room += more,
             }
         }
-        if room > 0 && !is_said {
-            self.remark(&format!(
-                "the disk of {} is full; the oldest segments are removed to go on",
-                self.storage.shown()
-            ));
+        if self.full_disk.has_freed(room) {
+            let shown = self.storage.shown();
+            self.remark(&format!("the disk of {shown} is full; the oldest segments are removed to go on"));
         }
-        self.full_disk = FullDisk { freed: room, written: 0, is_said: is_said || room > 0 };
         room > 0
     }
 
@@ -343,9 +270,7 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
         if self.encoder.finish(&mut self.bytes).is_ok() {
             let _ = self.append(&mut open);
         }
-        if self.full_disk.written >= self.full_disk.freed {
-            self.full_disk = FullDisk::default();
-        }
+        self.full_disk.begin_segment();
         self.keep(open);
     }
 
@@ -380,51 +305,19 @@ impl<S: SegmentStorage, E: SegmentEncoder> FlightRecorder<S, E> {
     }
 
     fn has_not_recorded(&mut self, at: Timestamp, why: &NotRecorded) {
-        let wait = match &self.interruption {
-            Some(interruption) => interruption.wait.saturating_mul(2).min(WAIT_MAX),
-            None => WAIT_FIRST,
-        };
         let reason = why.reason();
-        let is_new = self.interruption.as_ref().is_none_or(|interruption| interruption.reason != reason);
-        if is_new {
+        if self.interruption.as_ref().is_none_or(|interruption| interruption.reason != reason) {
             self.remark(&format!("cannot record into {}: {reason}; {}", self.storage.shown(), why.advice(self.limits)));
         }
-        let since = self.interruption.as_ref().map_or(self.last.unwrap_or(at), |interruption| interruption.since);
-        self.interruption = Some(Interruption { since, reason, wait, retry_at: at.after(wait) });
+        self.interruption = Some(match self.interruption.take() {
+            Some(interruption) => interruption.going_on(at, reason),
+            None => Interruption::new(self.last.unwrap_or(at), at, reason),
+        });
     }
 
     fn remark(&mut self, sentence: &str) {
         self.remarks.push(DisplayText::from(sentence));
     }
-}
-
-impl NotRecorded {
-    fn reason(&self) -> String {
-        match self {
-            Self::Fault(fault) => fault.to_string(),
-            Self::Io(error) if error.kind() == io::ErrorKind::Other => error.to_string(),
-            Self::Io(error) => error.kind().to_string(),
-            Self::TooLarge(len) => format!("a sample takes {}B", units::bytes(*len)),
-        }
-    }
-
-    /// What to do next.
-    fn advice(&self, limits: SegmentLimits) -> String {
-        match self {
-            Self::Fault(_) => "nothing is recorded until a sample can be; record with a longer interval".to_owned(),
-            Self::Io(error) if is_full(error) => "nothing is recorded until there is room; make room".to_owned(),
-            Self::Io(_) => "nothing is recorded until that works again".to_owned(),
-            Self::TooLarge(len) => {
-                let least = units::bytes(len.saturating_mul(4).max(limits.bytes));
-                format!("start the recorder again with --max-size {least} or more")
-            }
-        }
-    }
-}
-
-/// Whether room would help.
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]

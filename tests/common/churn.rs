@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use conntop::diagnosis::Diagnosis;
 use conntop::diagnosis::thresholds::Thresholds;
+use conntop::model::delta::Delta;
 use conntop::model::endpoint::{Endpoint, Family};
 use conntop::model::event::{Ended, EventSourceStatus, TracedStateChange};
 use conntop::model::memory::TableSize;
@@ -74,6 +75,14 @@ impl SimulatedMachine {
         }
         self.store.apply(delta);
         self.diagnosis.observe(&self.store);
+    }
+
+    /// A second passes; what it changed.
+    pub fn tick_with_delta(&mut self) -> Delta {
+        let delta = self.tracker.update(&self.sample());
+        self.seconds += 1;
+        self.store.apply(delta.clone());
+        delta
     }
 
     /// The screen is held still, as while it is frozen or a dialog is open.

@@ -2,10 +2,18 @@
 
 #[path = "../common/churn.rs"]
 mod churn;
+#[cfg(target_os = "linux")]
+#[path = "../common/namespace.rs"]
+mod namespace;
 mod scripts;
+#[cfg(target_os = "linux")]
+#[path = "../common/skip.rs"]
+mod skip;
 
 mod healthy_day;
 mod losses;
+#[cfg(target_os = "linux")]
+mod recorder_soak;
 mod refresh_cost;
 mod remedies;
 mod rules;

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::model::text::DisplayText;
 use crate::model::time::WallTime;
 use crate::source::SourceError;
+use crate::source::flight_recorder::not_recorded::is_full;
 use crate::source::flight_recorder::segment_name::SegmentName;
 use crate::source::flight_recorder::storage::{SegmentFile, SegmentStorage, StoredSegment, StoredSegments};
 use crate::source::record::file;
@@ -142,11 +143,15 @@ fn check_content(directory: &OwnedFd, shown: &DisplayText) -> Result<(), SourceE
     Ok(())
 }
 
-/// Takes the lock, which makes it where it is missing.
+/// Takes the lock, which is made where it is missing. It is held by a descriptor that cannot write, as one that can would keep the file
+/// system from being made read-only.
 fn lock(directory: &OwnedFd, shown: &DisplayText) -> Result<File, SourceError> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::openat(directory, LOCK, flags, PRIVATE_FILE);
-    let mut lock = File::from(opened.map_err(|errno| cannot_record(shown, &errno.into()))?);
+    let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = |flags| {
+        let opened = rustix::fs::openat(directory, LOCK, flags | common, PRIVATE_FILE);
+        opened.map(File::from).map_err(|errno| cannot_record(shown, &errno.into()))
+    };
+    let mut lock = open(OFlags::RDONLY | OFlags::CREATE)?;
     match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
@@ -157,9 +162,12 @@ fn lock(directory: &OwnedFd, shown: &DisplayText) -> Result<File, SourceError> {
         }
         Err(errno) => return Err(cannot_record(shown, &errno.into())),
     }
-    // On a full disk the number stays unknown, which does no harm.
-    let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{LOCK_TEXT}{}", std::process::id()));
-    Ok(lock)
+    let mut file = open(OFlags::WRONLY)?;
+    match file.set_len(0).and_then(|()| writeln!(file, "{LOCK_TEXT}{}", std::process::id())) {
+        // On a full disk the number stays unknown, which does no harm.
+        Err(error) if !is_full(&error) => Err(cannot_record(shown, &error)),
+        _ => Ok(lock),
+    }
 }
 
 /// The process that the lock file names.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::*;
 use crate::model::time::WallTime;
 use crate::source::flight_recorder::storage::StoredSegment;
+use crate::source::record::format::RecordingFault;
 
 const SECOND: u64 = 1_000;
 const DAY: u64 = 86_400 * SECOND;

@@ -145,6 +145,13 @@ impl SampleWriter {
         result
     }
 
+    /// A sample is not written: what it changes is taken in, and the next one begins a group.
+    pub fn leave_out(&mut self, delta: &Delta) {
+        self.encoder.take_in_only(delta);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.group.goes_on = false;
+    }
+
     /// The sample that was written last did not get to where it should be: it is left out, and the next one begins a group.
     pub fn take_back(&mut self) {
         (self.written, self.is_new) = (self.undo.written, self.undo.is_new);
