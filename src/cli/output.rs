@@ -45,6 +45,13 @@ pub(super) fn stdout_of_encoded() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
+/// Writes `bytes`, which are no text, to stdout at once.
+pub(super) fn write_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// Whether stdout is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()

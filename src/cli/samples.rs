@@ -9,7 +9,7 @@ use crate::cli::settings::Settings;
 use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
-use crate::model::delta::{Gap, Transition};
+use crate::model::delta::{Delta, Gap, Transition};
 use crate::model::event::{EventSourceStatus, EventStatus};
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
@@ -34,6 +34,7 @@ pub(super) struct Samples {
     store: Store,
     diagnosis: Diagnosis,
     diagnoses: bool,
+    keeps_deltas: bool,
     first: Option<Timestamp>,
 }
 
@@ -47,6 +48,8 @@ pub(super) struct SampleChanges {
     pub(super) gaps: Vec<Gap>,
     /// Who tells of what happens between samples.
     pub(super) event_status: EventStatus,
+    /// All of it, where that is kept.
+    pub(super) delta: Option<Delta>,
 }
 
 impl Samples {
@@ -62,6 +65,7 @@ impl Samples {
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.shared.thresholds.clone()).ignoring(settings.shared.ignore.clone()),
             diagnoses: true,
+            keeps_deltas: false,
             first: None,
         }
     }
@@ -70,6 +74,12 @@ impl Samples {
     pub(super) fn without_findings(source: Box<dyn Source>, settings: &Settings, interval: Duration) -> Self {
         let settings = settings.with_interval(interval);
         Self { diagnoses: false, ..Self::new(source, &settings, RetryLimit::Follow, false) }
+    }
+
+    /// The same for who also needs what the store takes in.
+    pub(super) fn keeping_deltas(mut self) -> Self {
+        self.keeps_deltas = true;
+        self
     }
 
     /// The time of a live source is over after this.
@@ -94,6 +104,7 @@ impl Samples {
             transitions: delta.transitions.clone(),
             gaps: delta.gaps.clone(),
             event_status: delta.event_status.clone(),
+            delta: self.keeps_deltas.then(|| delta.clone()),
         };
         // After the first sample of a large table only what is new is listed.
         snapshot.sockets.clear();
@@ -110,6 +121,11 @@ impl Samples {
     pub(super) fn due(&mut self) -> Option<Instant> {
         let is_live = self.is_live();
         self.taker.due().map(|due| if is_live { due } else { Instant::now() })
+    }
+
+    /// When the next sample is due by the pace of the source, also where its time is not that of the clock.
+    pub(super) fn next_due(&mut self) -> Option<Instant> {
+        self.taker.due()
     }
 
     /// The time from the first to the last sample, as they count it.
@@ -205,7 +221,8 @@ impl Interrupt {
         Self::run_until(|| Box::pin(tokio::signal::ctrl_c()), command)
     }
 
-    /// The same for a command that runs as a service: SIGTERM, by which a service manager ends it, counts as Ctrl-C.
+    /// The same for a command that runs as a service: SIGTERM, by which a service manager ends it, and the end of its terminal count as
+    /// Ctrl-C.
     pub(super) fn run_service<T>(command: impl AsyncFnOnce(Self) -> Result<T, Failure>) -> Result<T, Failure> {
         Self::run_until(|| Box::pin(runtime::end_is_asked()), command)
     }

@@ -37,6 +37,11 @@ pub(in crate::cli) fn span(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// A size in bytes.
+pub(in crate::cli) fn size(text: &str) -> Result<u64, String> {
+    units::parse_size(text).ok_or_else(|| units::SIZE_HINT.to_owned())
+}
+
 /// A time between samples.
 pub(in crate::cli) fn interval(text: &str) -> Result<Duration, String> {
     let asked = span(text).ok().filter(|asked| is_interval(*asked));

@@ -207,12 +207,14 @@ pub fn is_setuid() -> bool {
     geteuid() != getuid() || getegid() != getgid()
 }
 
-/// Finished when SIGINT or SIGTERM comes.
+/// Finished when SIGINT, SIGTERM or SIGHUP comes.
 pub async fn end_is_asked() -> io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
 

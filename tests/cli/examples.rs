@@ -133,6 +133,14 @@ fn every_command_is_understood() {
                 .status();
             assert!(recording.is_ok_and(|status| status.success()));
         }
+        let _ = fs::remove_dir_all(path("recorder"));
+        if example.contains("recorder") && !example.contains("conntop record ") {
+            let recording = Command::new(env!("CARGO_BIN_EXE_conntop"))
+                .args(["record", "--demo", "--count", "2", "--interval", "0.1", "--max-size", "4M", "recorder"])
+                .current_dir(folder.path())
+                .status();
+            assert!(recording.is_ok_and(|status| status.success()));
+        }
         fs::write(path("log"), "").expect("writable");
         let script = example.replace("/usr/local/share/man/man1", "man1");
         let ended = Command::new("bash")

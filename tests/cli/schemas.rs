@@ -114,6 +114,28 @@ fn ports_and_netstat_are_valid() {
     }
 }
 
+#[test]
+fn differences_are_valid() {
+    let (schema, line) = (stored("diff.json"), part("diff.json", "line"));
+    let leak = "tests/recordings/close-wait-leak.conntop";
+    let demo = "assets/recordings/demo.conntop";
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("recording").display().to_string();
+    printed(&["record", "--demo", "--count", "20", "--interval", "0.1", &path], &[0]);
+    // Of two hosts, of one, and where nothing differs.
+    for arguments in
+        [[leak, demo, "--limit=9"], [&format!("{path}@+1s"), &path, "--limit=99"], [demo, demo, "--limit=9"]]
+    {
+        let text = printed(&[&["diff", "--format", "json"], &arguments[..]].concat(), &[0]);
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(schema::faults(&schema, &value), Vec::<String>::new(), "{arguments:?}");
+        for text in printed(&[&["diff", "--format", "ndjson"], &arguments[..]].concat(), &[0]).lines() {
+            let value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(schema::faults(&line, &value), Vec::<String>::new(), "{arguments:?}");
+        }
+    }
+}
+
 /// The definition called `name` of the stored schema `file`, as a schema of its own.
 fn part(file: &str, name: &str) -> Value {
     let mut schema = stored(file);

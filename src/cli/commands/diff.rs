@@ -41,7 +41,7 @@ impl CliCommand for DiffCommand {
             example("conntop diff leak.conntop@+1s leak.conntop", "the begin and the end of a recording"),
             example("conntop diff recorder@14:00 recorder@14:05", "five minutes of a flight recorder"),
             example("conntop diff recorder@-1h now state:close-wait", "an hour ago and now"),
-            example("conntop diff --format json --limit 0 good.conntop bad.conntop", "for scripts"),
+            example("conntop diff --format json --limit 0 leak.conntop@+0 leak.conntop", "for scripts"),
         ],
         paragraphs: &[
             "\
