@@ -105,9 +105,11 @@ fn is_command(text: &str) -> bool {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase()) && !["LISTENING", "TCP", "UDP"].contains(&word)
     };
-    (text.starts_with("conntop") || text.contains(" conntop "))
+    // What begins with conntop_ or conntop. is a metric.
+    let begins = text.split(' ').next() == Some("conntop");
+    (begins || text.contains(" conntop "))
         && !text.starts_with("cargo")
-        && !text.split_whitespace().any(|word| stands_for(word) && text.starts_with("conntop") && word != "CLOSE_WAIT")
+        && !text.split_whitespace().any(|word| stands_for(word) && begins && word != "CLOSE_WAIT")
 }
 
 #[test]

@@ -11,6 +11,7 @@ use conntop::diagnosis::ignore::Ignore;
 use conntop::diagnosis::rule::Rule;
 use conntop::knowledge::habits::{HABITS, Habit};
 use conntop::knowledge::rules::text;
+use conntop::report::metrics::catalog::{METRICS, MetricRow};
 use conntop::table::connections::COLUMNS;
 use conntop::ui::theme::role::ROLES;
 use conntop::ui::theme::{Role, Theme, built_in};
@@ -30,6 +31,8 @@ const GENERATED: &[GeneratedText] = &[
     GeneratedText { file: "docs/columns.md", name: "columns", text: columns },
     GeneratedText { file: "docs/keys.md", name: "keys", text: keys },
     GeneratedText { file: "docs/from-other-tools.md", name: "habits", text: habits },
+    GeneratedText { file: "docs/metrics.md", name: "metrics", text: metrics },
+    GeneratedText { file: "docs/metrics.md", name: "metrics-bound", text: metrics_bound },
     GeneratedText { file: "docs/rules.md", name: "rules", text: rules },
     GeneratedText { file: "docs/themes.md", name: "themes", text: themes },
     GeneratedText { file: "docs/themes.md", name: "roles", text: roles },
@@ -206,6 +209,26 @@ fn first_columns() -> String {
         writeln!(table, "| `{}` | {} |", column.key, column.about).expect("a string takes all");
     }
     table
+}
+
+fn metrics() -> String {
+    let mut table =
+        "| Prometheus | OpenTelemetry | type | unit | labels | series at most | what it is |\n|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    for row in &METRICS {
+        let MetricRow { prometheus, otel, kind, unit, labels, series_max, help, .. } = row;
+        let labels = labels.iter().map(|label| format!("`{}`", label.prometheus)).collect::<Vec<_>>().join(", ");
+        let labels = if labels.is_empty() { "–" } else { &labels };
+        let (kind, unit) = (kind.name(), unit.otel());
+        writeln!(table, "| `{prometheus}` | `{otel}` | {kind} | `{unit}` | {labels} | {series_max} | {help} |")
+            .expect("a string takes all");
+    }
+    table
+}
+
+fn metrics_bound() -> String {
+    let all: usize = METRICS.iter().map(|row| row.series_max).sum();
+    format!("All together a host has at most {all} series, whatever runs on it.\n")
 }
 
 fn keys() -> String {
