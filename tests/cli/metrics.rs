@@ -202,6 +202,35 @@ fn sigterm_ends_it_in_good_order() {
     assert_eq!(names(folder.path()), ["conntop.prom"]);
 }
 
+/// A directory that is not there yet is said once, and when it is there the file comes without a new start.
+#[cfg(unix)]
+#[test]
+fn a_file_that_can_be_written_again_is_said_once_too() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("later/conntop.prom");
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("conntop"))
+        .args(["metrics", "--demo", "--every", "0.1", "--output", path.to_str().expect("UTF-8")])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut said = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut said, &mut line).expect("a line");
+        line
+    };
+    let first = line();
+    assert!(first.contains("cannot write") && first.ends_with("trying again\n"), "{first}");
+    fs::create_dir(path.parent().expect("a directory")).expect("made");
+    let second = line();
+    assert!(second.ends_with("the file can be written again\n"), "{second}");
+    assert!(fs::read_to_string(&path).expect("there").ends_with("# EOF\n"));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .expect("ours");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(line(), "", "nothing else was said");
+}
+
 /// In a locale without UTF-8 two names that differ must not become one series.
 #[test]
 fn the_locale_changes_nothing() {

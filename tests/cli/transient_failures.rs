@@ -42,7 +42,7 @@ fn every_command_rides_out_failures_that_pass_and_says_so_once() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let recording = folder.path().join("recording");
     let recording = recording.to_str().expect("UTF-8");
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 11] = [
         &["list"],
         &["ports"],
         &["netstat", "-an"],
@@ -52,6 +52,8 @@ fn every_command_rides_out_failures_that_pass_and_says_so_once() {
         &["list", "--wait-for", "lport:7000"],
         &["list", "--on-change", "--count", "1"],
         &["record", "--count", "2", "--interval", "0.2", recording],
+        &["metrics"],
+        &["metrics", "--every", "0.2", "--for", "2", "--no-trace"],
     ];
     for command in commands {
         // The first request is whether sock_diag answers at all, and is made again without a word; a sample of two tables takes
@@ -82,12 +84,13 @@ fn a_failure_that_lasts_ends_each_command_in_its_time_and_never_well() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let recording = folder.path().join("recording");
     let record = ["record", "--for", "1", "--interval", "0.2", recording.to_str().expect("UTF-8")];
-    let commands: [(&[&str], i32); 7] = [
+    let commands: [(&[&str], i32); 8] = [
         (&["list"], 1),
         (&["check"], 3),
         (&["check", "--for", "1"], 3),
         (&["watch", "--for", "1", "--no-trace", "--interval", "0.2"], 1),
         (&record, 1),
+        (&["metrics", "--every", "0.2", "--for", "1", "--no-trace"], 1),
         (&["list", "--wait-for", "lport:1", "--timeout", "1"], 1),
         (&["list", "--on-change", "--for", "1", "--interval", "0.2"], 1),
     ];
