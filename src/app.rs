@@ -6,6 +6,7 @@
 mod act_all;
 mod acted;
 mod action;
+mod arrival;
 pub mod background;
 pub mod binding;
 mod candidates;
@@ -30,6 +31,7 @@ pub mod flows;
 pub mod footer;
 pub mod fuzzy;
 mod gather;
+mod going;
 pub mod help;
 pub mod help_page;
 pub mod input;
@@ -43,6 +45,7 @@ mod lookups;
 mod measures;
 pub mod menu;
 pub mod mode;
+pub mod moment;
 mod mouse;
 pub mod msg;
 mod needs;
@@ -56,7 +59,7 @@ pub mod prose;
 pub mod related;
 pub mod reset;
 mod row_log;
-mod samples;
+pub mod samples;
 mod save_config;
 mod screen;
 pub mod screen_setup;
@@ -71,6 +74,7 @@ mod tagging;
 pub mod tags;
 pub mod testing;
 pub mod themes;
+pub mod timeline;
 pub mod young;
 
 use std::collections::VecDeque;
@@ -92,6 +96,7 @@ use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
 use crate::app::tags::Tags;
 use crate::app::themes::ThemeList;
+use crate::app::timeline::Timeline;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::process::ProcessId;
@@ -183,6 +188,8 @@ pub struct App {
     pub notices: Notices,
     /// Whether the user holds the screen still.
     pub frozen: bool,
+    /// Which moment is shown.
+    timeline: Timeline,
     /// The deltas that came while the screen stood still.
     pub pending: PendingDeltas,
     /// What enters and leaves each state.
@@ -239,6 +246,7 @@ impl App {
             acted: Acted::default(),
             notices: Notices::default(),
             frozen: false,
+            timeline: Timeline::default(),
             pending: PendingDeltas::default(),
             flows: Flows::default(),
             processes: 0,
@@ -279,6 +287,11 @@ impl App {
             Msg::Paste(text) => self.on_paste(&text),
             Msg::Resize(width, height) => self.on_resize((width, height)),
             Msg::Delta(delta) => self.on_delta(*delta),
+            Msg::PastDelta(delta) => self.on_past_delta(*delta),
+            Msg::Span(span) => self.on_span(span),
+            Msg::Moment(moment) => self.on_moment(*moment),
+            Msg::MomentFailed(number, why) => self.on_moment_failed(number, &why),
+            Msg::PastEnded => self.on_past_ended(),
             Msg::Kill(report) => self.on_kill_report(&report),
             Msg::Close(report) => self.on_close_report(&report),
             Msg::Exported(report) => self.on_export_report(&report),

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 
 use crate::cli::args::Arguments;
 use crate::cli::output::cannot_write;
+use crate::cli::screen::ClockChoice;
 use crate::model::text::DisplayText;
 use crate::runtime;
 use crate::source::SourceError;
@@ -104,7 +105,7 @@ fn run_command(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let Arguments { global, command, filter } = arguments;
     output::set_only_ascii(global.only_ascii());
     match command {
-        None => screen::show(global.settings()?, &global.choice()?, filter),
+        None => screen::show(global.settings()?, &global.choice()?, filter, &ClockChoice::default()),
         Some(command) => command.row.run(&command.matches, global),
     }
 }

@@ -76,6 +76,12 @@ impl Diagnosis {
         Self { ignores, ..self }
     }
 
+    /// One with the same settings that has seen nothing yet.
+    #[must_use]
+    pub fn forgetful(&self) -> Self {
+        Self { thresholds: self.thresholds.clone(), ignores: self.ignores.clone(), ..Self::default() }
+    }
+
     /// Begins an evaluation at `store`, after each delta that it took in. An evaluation that was not finished is dropped.
     pub fn begin(&mut self, store: &Store) {
         if store.deltas() == 0 {

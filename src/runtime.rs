@@ -9,10 +9,13 @@ pub mod exports;
 mod keys;
 mod kills;
 pub mod load;
+mod moments;
 mod notice_timer;
 mod os;
 #[cfg(not(unix))]
 mod other;
+mod past;
+mod past_player;
 mod sample_plan;
 mod sampler;
 mod signal_event;
@@ -37,6 +40,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::app::moment::{MomentWish, PlaySpeed};
 use crate::app::msg::Msg;
 use crate::app::settings::SharedSettings;
 use crate::app::{App, Config};
@@ -45,7 +49,7 @@ use crate::dns::resolver;
 use crate::host::made_up::MadeUpHost;
 use crate::host::{self, Host};
 use crate::model::host_name::Lookups;
-use crate::model::snapshot::SourceInfo;
+use crate::model::snapshot::{SourceInfo, SourceKind};
 use crate::model::text::DisplayText;
 use crate::runtime::closes::Closes;
 use crate::runtime::config_file::ConfigFile;
@@ -53,8 +57,11 @@ use crate::runtime::confirm_guard::TerminalInput;
 use crate::runtime::event_loop::{EffectHandlers, EventLoop, EventQueues};
 use crate::runtime::exports::{ExportText, Exports};
 use crate::runtime::kills::{KillWait, Kills};
+use crate::runtime::moments::FindingSettings;
 use crate::runtime::os::Keyboard;
-use crate::runtime::sampler::Sampler;
+use crate::runtime::past::SharedPast;
+use crate::runtime::past_player::PastPlayer;
+use crate::runtime::sampler::{SampleStream, Sampler, SamplerSetup};
 use crate::runtime::terminal::Screen;
 use crate::runtime::themes::ScreenThemes;
 use crate::source::{Source, descriptors, guarded};
@@ -83,6 +90,10 @@ pub struct ScreenOptions {
     pub config_path: Option<PathBuf>,
     /// How the screen can be drawn.
     pub themes: ScreenThemes,
+    /// The moment of a recording to begin at, as it was written.
+    pub at: Option<String>,
+    /// How fast a recording runs.
+    pub speed: PlaySpeed,
     /// What the user is told at the start.
     pub remarks: Vec<String>,
     /// Makes the text of a file with sockets.
@@ -102,7 +113,14 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     };
     let size = os::size().context("cannot ask the terminal for its size; use `conntop list`")?;
     let (utc_offset_seconds, no_zone) = utc_offset_seconds();
-    let app = App::new(Config { utc_offset_seconds, ..config(source.info().clone(), options, &*host, size) });
+    let mut app = App::new(Config { utc_offset_seconds, ..config(source.info().clone(), options, &*host, size) });
+    let wish = match begin_at(&mut app, &*source, options) {
+        Ok(wish) => wish,
+        Err(why) => {
+            eprintln!("conntop: {why}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
     let kills_allowed = source.info().abilities.kill && !options.settings.read_only;
 
     terminal::install_panic_hook();
@@ -129,7 +147,22 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     let exports = Exports::new(options.export, sender.clone());
     let kills = kills_allowed.then(|| Kills::new(host, sender.clone(), KillWait::default()));
     let config_file = options.config_path.clone().map(|path| ConfigFile::new(path, sender.clone()));
-    let sampler = Sampler::start(source, options.settings.interval, sender).context("cannot start the sampler")?;
+    let findings =
+        FindingSettings { thresholds: options.settings.thresholds.clone(), ignore: options.settings.ignore.clone() };
+    // A recording is its own memory.
+    let past = (source.info().kind != SourceKind::Replay).then(SharedPast::default);
+    let player =
+        past.clone().map(|past| PastPlayer::new(past, source.info().clone(), findings.clone(), sender.clone()));
+    let setup = SamplerSetup {
+        interval: options.settings.interval,
+        messages: sender,
+        stream: SampleStream::Source,
+        findings,
+        past,
+        wish,
+        speed: options.speed,
+    };
+    let sampler = Sampler::start(source, setup).context("cannot start the sampler")?;
     let screen = Screen::enter(options.mouse, options.themes.clone())
         .context("cannot prepare the terminal; use `conntop list`")?;
     let (background_sender, background) = channel(1);
@@ -137,10 +170,20 @@ pub fn run_screen(mut source: Box<dyn Source>, options: &ScreenOptions) -> anyho
     let input = read_keys(Arc::clone(&keyboard), background_sender).context("cannot start to read keys")?;
 
     let queues = EventQueues { signals, input, background, messages };
-    let handlers = EffectHandlers { screen, keyboard, sampler, kills, names, closes, config_file, exports };
+    let handlers = EffectHandlers { screen, keyboard, sampler, player, kills, names, closes, config_file, exports };
     let ended = runtime.block_on(EventLoop::new(app, queues, handlers).run());
     answered.store(true, Ordering::Release);
     Ok(ExitCode::from(ended.context("cannot write to the terminal")?))
+}
+
+/// The moment of the recording that the screen is to begin at; an error is a sentence on what is wrong with it.
+fn begin_at(app: &mut App, source: &dyn Source, options: &ScreenOptions) -> Result<Option<MomentWish>, String> {
+    app.set_speed(options.speed);
+    let Some(text) = &options.at else { return Ok(None) };
+    let Some(span) = source.span() else {
+        return Err("--at goes to a moment of a recording in a file; a stream has none".to_owned());
+    };
+    app.begin_at(span, text).map(Some)
 }
 
 /// A runtime for commands that wait, and whether it hears Ctrl-C. Where the limit of open files leaves no room for that,

@@ -4,7 +4,6 @@ mod bars;
 mod confirm;
 mod detail;
 mod explain;
-mod file_name_line;
 mod filter_line;
 mod flow;
 mod footer;
@@ -16,6 +15,7 @@ mod inspector;
 mod menu;
 mod painter;
 mod panels;
+mod prompt_line;
 mod prose;
 mod save_config;
 mod scrollbar;
@@ -24,6 +24,7 @@ mod summary;
 mod table;
 mod tabs;
 pub mod theme;
+mod time_bar;
 
 use ratatui::Frame;
 
@@ -57,7 +58,12 @@ pub fn draw_to_click(frame: &mut Frame<'_>, app: &App, theme: &Theme) -> Vec<Cli
     let regions = painter.into_regions();
     match &app.mode {
         Mode::Filter(edit) => frame.set_cursor_position(filter_line::cursor(&layout, edit)),
-        Mode::Export(edit) => frame.set_cursor_position(file_name_line::cursor(&layout, edit)),
+        Mode::Export(edit) => {
+            frame.set_cursor_position(prompt_line::cursor(&layout, prompt_line::FILE_PROMPT, &edit.line));
+        }
+        Mode::GoTo(edit) => {
+            frame.set_cursor_position(prompt_line::cursor(&layout, prompt_line::TIME_PROMPT, &edit.line));
+        }
         _ => {}
     }
     regions
@@ -65,6 +71,7 @@ pub fn draw_to_click(frame: &mut Frame<'_>, app: &App, theme: &Theme) -> Vec<Cli
 
 fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     header::draw(painter, layout.header, app);
+    time_bar::draw(painter, layout, app);
     headline::draw(painter, layout.headline, app);
     histogram::draw(painter, layout, app);
     flow::draw(painter, layout.flow, app);
@@ -79,7 +86,10 @@ fn draw_screen(painter: &mut Painter<'_>, app: &App, layout: &Layout) {
     match &app.mode {
         Mode::Normal => {}
         Mode::Filter(edit) => filter_line::draw(painter, app, layout, edit),
-        Mode::Export(edit) => file_name_line::draw(painter, layout, edit),
+        Mode::Export(edit) => prompt_line::draw(painter, layout, (prompt_line::FILE_PROMPT, ""), &edit.line),
+        Mode::GoTo(edit) => {
+            prompt_line::draw(painter, layout, (prompt_line::TIME_PROMPT, prompt_line::TIME_HINT), &edit.line);
+        }
         Mode::Menu(menu) => menu::draw(painter, &app.menu_view(menu)),
         Mode::Confirm(_) | Mode::ConfirmClose(_) | Mode::ConfirmAll(_) => {
             if let Some(view) = app.dialog_view() {

@@ -38,7 +38,7 @@ struct BackgroundJob {
 }
 
 /// All kinds of background work, in the order in which they are done: what the user waits for first, new data last.
-const JOBS: [BackgroundJob; 11] = [
+const JOBS: [BackgroundJob; 12] = [
     BackgroundJob { is_due: |app| app.work.filter_trial.is_some(), advance: App::try_filter },
     BackgroundJob { is_due: |app| app.work.holdings.is_some(), advance: App::count_holdings },
     BackgroundJob { is_due: |app| app.work.members.is_some(), advance: App::gather_members },
@@ -48,8 +48,9 @@ const JOBS: [BackgroundJob; 11] = [
     BackgroundJob { is_due: App::is_searching_related, advance: App::search_related },
     BackgroundJob { is_due: |app| app.panels.findings.is_looking(), advance: App::look_for_findings },
     BackgroundJob { is_due: |app| app.work.intake.is_some(), advance: App::take_in_rows },
-    BackgroundJob { is_due: |app| app.pending.is_merging(app.stands_still()), advance: App::merge_pending },
-    BackgroundJob { is_due: |app| !app.pending.is_empty() && !app.stands_still(), advance: App::begin_intake },
+    BackgroundJob { is_due: App::is_arriving, advance: App::arrange_moment },
+    BackgroundJob { is_due: |app| app.pending.is_merging(app.holds_now()), advance: App::merge_pending },
+    BackgroundJob { is_due: App::has_delta, advance: App::begin_intake },
 ];
 
 /// What was started and belongs to no panel.
@@ -184,6 +185,7 @@ impl App {
 
     /// A look for findings is finished.
     fn on_findings_change(&mut self, change: FindingsChange) {
+        self.note_findings();
         self.work.bell |= change.newly_critical && self.config.settings.bell && !self.is_overtaken;
         if change.changed {
             self.refresh_panel();
@@ -199,9 +201,14 @@ impl App {
         change
     }
 
+    /// Whether the machine has had very few sockets for as long as the history goes back.
+    pub(super) fn is_small_machine(&self) -> bool {
+        self.store.history().most_sockets() < SMALL_SOCKETS
+    }
+
     /// Starts to take in the oldest delta that waits.
     fn begin_intake(&mut self, _steps: &mut usize) {
-        let Some(next) = self.pending.take() else { return };
+        let Some(next) = self.next_delta() else { return };
         let (logged, intake) = match next {
             PendingDelta::One(delta) => (delta.transitions.len(), self.store.begin(*delta)),
             PendingDelta::Merged(merged) => {
@@ -233,7 +240,7 @@ impl App {
             return STEPS_A_PLACE * (touched.added.len() + touched.renewed.len());
         }
         self.processes = self.store.rows().processes();
-        self.is_small = self.store.history().most_sockets() < SMALL_SOCKETS;
+        self.is_small = self.is_small_machine();
         self.panels.findings.begin(&self.store);
         if let Page::Detail(detail) = &mut self.page {
             detail.renew(&self.store);

@@ -16,6 +16,8 @@ pub enum KeyScope {
     Filter,
     /// The line in which the name of a file is typed.
     FileName,
+    /// The line in which a time is typed.
+    Time,
     /// A menu.
     Menu,
     /// The column chooser.
@@ -43,7 +45,10 @@ pub enum KeyScope {
 impl KeyScope {
     /// Whether a character types text here, so that no binding can have it as its key.
     pub(crate) const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::FileName | Self::Palette | Self::ConfirmWord | Self::HelpSearch)
+        matches!(
+            self,
+            Self::Filter | Self::FileName | Self::Time | Self::Palette | Self::ConfirmWord | Self::HelpSearch
+        )
     }
 }
 
@@ -105,6 +110,8 @@ pub struct On {
     instead: Option<fn(&mut App)>,
     selection: Option<OnSelection>,
     changes_machine: bool,
+    /// It acts on what is there now: not while the past is shown.
+    acts_now: bool,
 }
 
 /// The kinds of selection that a binding acts on.
@@ -128,17 +135,22 @@ pub struct KeyContext {
     pub is_picked: bool,
     /// Whether the machine may not be changed (`--read-only`).
     pub is_read_only: bool,
+    /// Whether the screen shows the past of a machine that is there.
+    pub is_past: bool,
 }
 
 /// What is said about a key that would change the machine, with `--read-only`.
 pub(crate) const READ_ONLY: &str = "conntop was started with --read-only; start it without to act";
+
+/// What is said about a key that would act on what is there now, while the past is shown.
+pub(crate) const PAST: &str = "this is the past: ‹end› goes back to now, where this can be done";
 
 /// Where nothing lies over the page.
 pub(in crate::app) const MAIN: &[KeyScope] = &[KeyScope::Table, KeyScope::Detail];
 
 /// Acts in `scopes`, whatever is on the screen.
 pub(in crate::app) const fn on(scopes: &'static [KeyScope]) -> On {
-    On { scopes, ability: None, instead: None, selection: None, changes_machine: false }
+    On { scopes, ability: None, instead: None, selection: None, changes_machine: false, acts_now: false }
 }
 
 impl On {
@@ -169,10 +181,18 @@ impl On {
         Self { changes_machine: true, ..self }
     }
 
+    /// The same, unless the screen shows the past.
+    pub(in crate::app) const fn acting_now(self) -> Self {
+        Self { acts_now: true, ..self }
+    }
+
     /// Why it does not act in `context`, one of its scopes; `None` where it does.
     pub(crate) fn refusal(&self, context: &KeyContext) -> Option<&'static str> {
         if !self.is_allowed(context.is_read_only) {
             return Some(READ_ONLY);
+        }
+        if self.acts_now && context.is_past {
+            return Some(PAST);
         }
         // That nothing is picked is told before it.
         if let Some(on) = self.selection.filter(|on| context.is_picked && !on.kinds.contains(&context.selects)) {

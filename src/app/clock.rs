@@ -15,6 +15,11 @@ pub fn date_and_time(wall: WallTime, utc_offset_seconds: i32) -> String {
     format(wall, utc_offset_seconds, "%Y-%m-%d %H:%M")
 }
 
+/// `wall` as `2026-01-31 12:01:03`.
+pub fn date_and_seconds(wall: WallTime, utc_offset_seconds: i32) -> String {
+    format(wall, utc_offset_seconds, "%Y-%m-%d %H:%M:%S")
+}
+
 /// `wall` as a part of a file name: `20260131-120103`.
 pub fn file_time(wall: WallTime, utc_offset_seconds: i32) -> String {
     format(wall, utc_offset_seconds, "%Y%m%d-%H%M%S")

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::app::moment::{MomentWish, PlaySpeed};
 use crate::model::action::Kill;
 use crate::model::closing::Close;
 use crate::model::snapshot::Needs;
@@ -46,6 +47,16 @@ pub enum Effect {
     Pause(bool),
     /// Take a sample now.
     Sample,
+    /// Show this moment; the newest wish wins.
+    GoTo(MomentWish),
+    /// Let the clock of the recording or of the past run (`true`), or stop it.
+    Play(bool),
+    /// Let it run at this speed.
+    PlaySpeed(PlaySpeed),
+    /// Let it run as fast as it can until something happens to this socket.
+    PlayUntil(SocketId),
+    /// Take its next sample now.
+    Step,
     /// Read the config file; its text comes as a message.
     ReadConfig,
     /// Write the config file.

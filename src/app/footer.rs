@@ -3,13 +3,15 @@
 use ratatui::layout::Position;
 
 use crate::app::App;
-use crate::app::binding::{Binding, KeyContext};
+use crate::app::binding::{Binding, KeyContext, MAIN};
 use crate::app::filter_edit::FilterEdit;
 use crate::app::keymap;
-use crate::app::mode::{ExportEdit, Mode, Page};
+use crate::app::mode::{ExportEdit, Mode, Page, TimeEdit};
 use crate::app::selection::SelectionKind;
 use crate::table::cut::cells;
 
+/// The keys that the footer shows where the screen has a clock of its own.
+const CLOCK_KEYS: [&str; 5] = ["sample-back", "sample-on", "go-to", "freeze", "end"];
 /// A title that is longer than this leaves no room for the name of the tab, in bytes.
 const NAMED_TITLE_LEN_MAX: usize = 12;
 
@@ -30,6 +32,7 @@ impl App {
     pub(super) fn key_context(&self) -> KeyContext {
         let scope = self.mode.scope(&self.page);
         let context = self.tab.row().key_context(scope, self.config.settings.read_only);
+        let context = KeyContext { is_past: self.is_in_past(), ..context };
         match self.page {
             Page::Tab => KeyContext { is_picked: self.panel().is_picked(), ..context },
             Page::Detail(_) => KeyContext { selects: SelectionKind::Socket, ..context },
@@ -44,7 +47,14 @@ impl App {
 
     /// The bindings of the footer: those of them that do something on what is shown.
     pub fn footer(&self) -> Vec<&'static Binding> {
-        keymap::footer(&self.key_context())
+        let context = self.key_context();
+        let mut rows = keymap::footer(&context);
+        if self.has_clock() && MAIN.contains(&context.scope) {
+            // After the key of the help.
+            let place = rows.len().min(1);
+            rows.splice(place..place, CLOCK_KEYS.iter().filter_map(|action| keymap::named(action)));
+        }
+        rows
     }
 
     /// What stands at the right end of the footer: the tab and its title, where there is no line of tabs, and which part of what is
@@ -75,7 +85,9 @@ impl App {
     pub fn footer_hints(&self) -> Vec<FooterHint> {
         let says_else = matches!(
             &self.mode,
-            Mode::Filter(FilterEdit { error: Some(_), .. }) | Mode::Export(ExportEdit { error: Some(_), .. })
+            Mode::Filter(FilterEdit { error: Some(_), .. })
+                | Mode::Export(ExportEdit { error: Some(_), .. })
+                | Mode::GoTo(TimeEdit { error: Some(_), .. })
         );
         if says_else || self.notices.latest().is_some() {
             return Vec::new();

@@ -17,19 +17,22 @@ pub mod remap;
 
 use KeyScope::{
     Columns, Confirm, ConfirmClose, ConfirmKill, ConfirmSave, ConfirmWord, Detail, Explain, FileName, Filter, Help,
-    HelpSearch, Menu, Palette, Table,
+    HelpSearch, Menu, Palette, Table, Time,
 };
 use PanelAbility::{Cell, Fold, Follow, Sort, Span, Tag};
 use Run::{Ask, Back, Change, Confirm as Yes};
 
 const LISTS: &[KeyScope] =
     &[Table, Detail, Menu, Columns, ConfirmSave, Help, Explain, Confirm, ConfirmKill, ConfirmClose];
+/// The same without the tabs and the details.
+const OPEN_LISTS: &[KeyScope] = &[Menu, Columns, ConfirmSave, Help, Explain, Confirm, ConfirmKill, ConfirmClose];
 /// All scopes.
 const EVERYWHERE: &[KeyScope] = &[
     Table,
     Detail,
     Filter,
     FileName,
+    Time,
     Menu,
     Columns,
     Palette,
@@ -67,8 +70,10 @@ const MOVING: &[Binding] = &[
     Binding { action: "up",           keys: &[UP, char('k')],                   name: "up",        help: "up one line",                               on: on(LISTS),                 run: Change(|app| app.go(Motion::Up)),         footer: 0 },
     Binding { action: "page-down",    keys: &[PAGE_DOWN, ctrl('d'), ctrl('f')], name: "page down", help: "down one page",                             on: on(LISTS),                 run: Change(|app| app.go(Motion::PageDown)),   footer: 0 },
     Binding { action: "page-up",      keys: &[PAGE_UP, ctrl('u'), ctrl('b')],   name: "page up",   help: "up one page",                               on: on(LISTS),                 run: Change(|app| app.go(Motion::PageUp)),     footer: 0 },
-    Binding { action: "first",        keys: &[HOME, char('g')],                 name: "first",     help: "to the first line",                         on: on(LISTS),                 run: Change(|app| app.go(Motion::First)),      footer: 0 },
-    Binding { action: "last",         keys: &[END, char('G')],                  name: "last",      help: "to the last line",                          on: on(LISTS),                 run: Change(|app| app.go(Motion::Last)),       footer: 0 },
+    Binding { action: "first",        keys: &[HOME, char('^')],                 name: "first",     help: "to the first line",                         on: on(LISTS),                 run: Change(|app| app.go(Motion::First)),      footer: 0 },
+    Binding { action: "last",         keys: &[char('G')],                       name: "last",      help: "to the last line",                          on: on(LISTS),                 run: Change(|app| app.go(Motion::Last)),       footer: 0 },
+    Binding { action: "end",          keys: &[END],                             name: "now",       help: "the past: to now; else to the last line",   on: on(MAIN),                  run: Ask(App::go_to_end),                      footer: 0 },
+    Binding { action: "list-end",     keys: &[END],                             name: "last",      help: "to the last line",                          on: on(OPEN_LISTS),            run: Change(|app| app.go(Motion::Last)),       footer: 0 },
     Binding { action: OPEN,           keys: &[ENTER],                           name: "open",      help: "details; of a group its connections",       on: on(&[Table]),              run: Change(App::open),                        footer: 5 },
     Binding { action: "back",         keys: &[ESC],                             name: "back",      help: "back: close this, clear the filter",        on: on(EVERYWHERE),            run: Back(App::back),                          footer: 11 },
     Binding { action: "follow",       keys: &[char('F')],                       name: "follow",    help: "keep the selected row on its line, or not", on: on(&[Table]).with(Follow), run: Change(App::follow),                      footer: 0 },
@@ -96,7 +101,7 @@ const OTHERS: &[Binding] = &[
     Binding { action: "unfold",           keys: &[RIGHT, char('l')],                  name: "unfold",      help: "show the sockets of a line, or next cell",     on: on(&[Table]).with(Fold).or_else_on_cells(|app| app.step_cell(1)),    run: Change(App::unfold),                                       footer: 6 },
     Binding { action: "fold",             keys: &[LEFT, char('h')],                   name: "fold",        help: "hide them again, or the cell before",        on: on(&[Table]).with(Fold).or_else_on_cells(|app| app.step_cell(-1)),   run: Change(App::fold),                                         footer: 0 },
     Binding { action: "inspector",        keys: &[char('i')],                         name: "inspector",   help: "details beside the table, from 160 columns", on: on(&[Table]),                                                   run: Change(App::toggle_inspector),                             footer: 0 },
-    Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "hold the screen still; nothing is lost",     on: on(MAIN),                                                       run: Change(App::toggle_freeze),                                footer: 0 },
+    Binding { action: "freeze",           keys: &[char('z'), char('Z')],              name: "freeze",      help: "stop the clock, or let it run; all is kept", on: on(MAIN),                                                       run: Ask(App::toggle_freeze),                                footer: 0 },
     Binding { action: "slower",           keys: &[char('+')],                         name: "slower",      help: "more time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(true)),                        footer: 0 },
     Binding { action: "faster",           keys: &[char('-')],                         name: "faster",      help: "less time between samples",                  on: on(MAIN),                                                       run: Ask(|app| app.step_interval(false)),                       footer: 0 },
     Binding { action: "names",            keys: &[char('n')],                         name: "names",       help: "names of the hosts on the screen, or none",  on: on(MAIN),                                                       run: Ask(App::toggle_lookups),                                  footer: 0 },
@@ -106,15 +111,28 @@ const OTHERS: &[Binding] = &[
     Binding { action: "closed",           keys: &[char('H')],                         name: "closed",      help: "ended connections; again: every change", on: on(MAIN),                                                  run: Change(App::show_closed),                                  footer: 0 },
     Binding { action: "log-of-row",       keys: &[char('L')],                         name: "its log",     help: "what the log has of this row",               on: on(MAIN),                                                       run: Change(App::show_log_of_row),                              footer: 0 },
     Binding { action: "explain",          keys: &[char('e')],                         name: "explain",     help: "what it means, what to do about it",         on: on(&[Table, Detail, Explain]),                                  run: Change(App::toggle_explanation),                           footer: 6 },
+    // The clock
+    Binding { action: "sample-back",      keys: &[char('[')],                         name: "back",        help: "the sample before, up to 15 minutes ago",    on: on(MAIN),                                                       run: Ask(|app| app.step_sample(true)),                          footer: 0 },
+    Binding { action: "sample-on",        keys: &[char(']')],                         name: "on",          help: "the next sample",                            on: on(MAIN),                                                       run: Ask(|app| app.step_sample(false)),                         footer: 0 },
+    Binding { action: "minute-back",      keys: &[char('{')],                         name: "min back",    help: "a minute back",                              on: on(MAIN),                                                       run: Ask(|app| app.step_minute(true)),                          footer: 0 },
+    Binding { action: "minute-on",        keys: &[char('}')],                         name: "min on",      help: "a minute on",                                on: on(MAIN),                                                       run: Ask(|app| app.step_minute(false)),                         footer: 0 },
+    Binding { action: "go-to",            keys: &[char('g')],                         name: "go to",       help: "go to a time, as in 14:05 or -5m",           on: on(MAIN),                                                       run: Change(App::ask_for_time),                                 footer: 0 },
+    Binding { action: "play-slower",      keys: &[char('(')],                         name: "slower",      help: "a recording, or the past, runs slower",      on: on(MAIN),                                                       run: Ask(|app| app.step_speed(-1)),                             footer: 0 },
+    Binding { action: "play-faster",      keys: &[char(')')],                         name: "faster",      help: "the same, faster: up to 64 times",           on: on(MAIN),                                                       run: Ask(|app| app.step_speed(1)),                              footer: 0 },
+    Binding { action: "next-finding",     keys: &[char('m')],                         name: "next mark",   help: "to where the next finding began",            on: on(MAIN),                                                       run: Ask(|app| app.go_to_mark(false)),                          footer: 0 },
+    Binding { action: "finding-before",   keys: &[char('M')],                         name: "mark back",   help: "to where the finding before began",          on: on(MAIN),                                                       run: Ask(|app| app.go_to_mark(true)),                           footer: 0 },
+    Binding { action: "next-change",      keys: &[char('.')],                         name: "next change", help: "to the next change of this socket",          on: on(MAIN),                                                       run: Ask(App::go_to_next_change),                               footer: 0 },
+    Binding { action: "change-before",    keys: &[char(',')],                         name: "change back", help: "to the change of this socket before",        on: on(MAIN),                                                       run: Ask(App::go_to_change_before),                             footer: 0 },
+    Binding { action: "time-bar",         keys: &[char('b')],                         name: "time bar",    help: "show the bar of the time, or hide it",       on: on(MAIN),                                                       run: Change(App::toggle_time_bar),                              footer: 0 },
     // Acting
-    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).selected(OWNED, NO_OWNER).changing_machine(),          run: Change(App::ask_for_signal),                               footer: 7 },
-    Binding { action: "escalate",         keys: &[char('E')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN).changing_machine(),                                    run: Change(App::escalate),                                     footer: 0 },
+    Binding { action: "kill",             keys: &[char('K'), function(9)],            name: "kill",        help: "send a signal to the owner; asks first",     on: on(MAIN).selected(OWNED, NO_OWNER).changing_machine().acting_now(),          run: Change(App::ask_for_signal),                               footer: 7 },
+    Binding { action: "escalate",         keys: &[char('E')],                         name: "KILL",        help: "KILL what did not end on TERM; asks first",  on: on(MAIN).changing_machine().acting_now(),                                    run: Change(App::escalate),                                     footer: 0 },
     Binding { action: "tag",              keys: &[char(' ')],                         name: "tag",         help: "tag the row or untag it, and go down",       on: on(&[Table]).with(Tag),                                         run: Change(App::toggle_tag),                                   footer: 9 },
     Binding { action: "tag-all",          keys: &[char('*')],                         name: "tag all",     help: "tag all rows that are shown",                on: on(&[Table]).with(Tag),                                         run: Change(App::tag_all),                                      footer: 0 },
     Binding { action: "untag-all",        keys: &[char('U')],                         name: "untag",       help: "untag all rows",                             on: on(&[Table]).with(Tag),                                         run: Change(App::untag_all),                                    footer: 0 },
     Binding { action: "export",           keys: &[char('o')],                         name: "export",      help: "write the tagged rows to a new file",        on: on(&[Table]).with(Tag).changing_machine(),                      run: Change(App::ask_for_export_path),                          footer: 0 },
     Binding { action: "copy",             keys: &[char('y')],                         name: "copy",        help: "copy the row, an address or a command",      on: on(MAIN),                                                       run: Change(App::open_copy_menu),                               footer: 0 },
-    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).selected(SOCKETS, NO_SOCKET).changing_machine(),       run: Change(App::ask_to_close),                                 footer: 10 },
+    Binding { action: "close",            keys: &[char('X')],                         name: "close",       help: "close just this socket; asks first",         on: on(MAIN).selected(SOCKETS, NO_SOCKET).changing_machine().acting_now(),       run: Change(App::ask_to_close),                                 footer: 10 },
     // Menus and dialogs
     Binding { action: "choose",           keys: &[ENTER],                             name: "choose",      help: "take the selected line",                     on: on(&[Menu]),                                                    run: Ask(App::choose),                                          footer: 1 },
     Binding { action: "confirm-signal",   keys: &[char('y')],                         name: "send",        help: "do exactly what the dialog shows",           on: on(&[Confirm]),                                                 run: Yes(App::confirm),                                         footer: 1 },
@@ -159,6 +177,12 @@ const OTHERS: &[Binding] = &[
     Binding { action: "name-delete-back", keys: &[BACKSPACE, ctrl('h')],              name: "delete back", help: "delete before the cursor",                   on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::Backspace)),       footer: 0 },
     Binding { action: "name-delete-word", keys: &[ctrl('w')],                         name: "delete word", help: "delete the word before the cursor",          on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::DeleteWord)),      footer: 2 },
     Binding { action: "name-clear",       keys: &[ctrl('u')],                         name: "clear",       help: "delete to the start",                        on: on(&[FileName]),                                                run: Change(|app| app.change_path_line(Edit::DeleteToStart)),   footer: 3 },
+    // A time
+    Binding { action: "go-there",         keys: &[ENTER],                             name: "go",          help: "go to the time",                             on: on(&[Time]),                                                    run: Ask(App::accept_time),                                     footer: 1 },
+    Binding { action: "time-left",        keys: &[LEFT, ctrl('b')],                   name: "left",        help: "cursor to the left",                         on: on(&[Time]),                                                    run: Change(|app| app.change_time_line(Edit::Left)),            footer: 0 },
+    Binding { action: "time-right",       keys: &[RIGHT, ctrl('f')],                  name: "right",       help: "cursor to the right",                        on: on(&[Time]),                                                    run: Change(|app| app.change_time_line(Edit::Right)),           footer: 0 },
+    Binding { action: "time-delete-back", keys: &[BACKSPACE, ctrl('h')],              name: "delete back", help: "delete before the cursor",                   on: on(&[Time]),                                                    run: Change(|app| app.change_time_line(Edit::Backspace)),       footer: 0 },
+    Binding { action: "time-clear",       keys: &[ctrl('u')],                         name: "clear",       help: "delete to the start",                        on: on(&[Time]),                                                    run: Change(|app| app.change_time_line(Edit::DeleteToStart)),   footer: 2 },
     // The program
     Binding { action: "help",             keys: &[char('?'), function(1)],            name: "help",        help: "these keys; again to go back",               on: on(&[Table, Detail, Help]),                                     run: Change(App::toggle_help),                                  footer: 1 },
     Binding { action: "help-search",      keys: &[char('/')],                         name: "find",        help: "find lines of the help",                     on: on(&[Help]),                                                    run: Change(App::search_help),                                  footer: 2 },
@@ -198,7 +222,7 @@ pub fn footer(context: &KeyContext) -> Vec<&'static Binding> {
 }
 
 /// The headings of the help screen and the scopes they stand for; a binding stands under the first that it works in.
-pub const SECTIONS: [(&str, KeyScope); 14] = [
+pub const SECTIONS: [(&str, KeyScope); 15] = [
     ("Tables and the log", Table),
     ("The details", Detail),
     ("Menus", Menu),
@@ -213,6 +237,7 @@ pub const SECTIONS: [(&str, KeyScope); 14] = [
     ("The help", Help),
     ("Finding lines of the help", HelpSearch),
     ("The name of a file", FileName),
+    ("A time to go to", Time),
 ];
 
 /// The bindings under the heading of `SECTIONS[section]`.

@@ -70,6 +70,9 @@ impl App {
             KeyCode::Char(character) if scope == KeyScope::FileName && key.typed().is_some() => {
                 self.type_into_path(character.encode_utf8(&mut [0; 4]));
             }
+            KeyCode::Char(character) if scope == KeyScope::Time && key.typed().is_some() => {
+                self.type_into_time(character.encode_utf8(&mut [0; 4]));
+            }
             KeyCode::Char(character) if scope == KeyScope::Palette && key.typed().is_some() => {
                 self.type_into_palette(character.encode_utf8(&mut [0; 4]));
             }
@@ -100,6 +103,7 @@ impl App {
         // Pasted text is only ever text: it can neither choose nor confirm anything.
         self.type_into_filter(text);
         self.type_into_path(text);
+        self.type_into_time(text);
         Vec::new()
     }
 
@@ -190,7 +194,7 @@ impl App {
                 self.mode = Mode::Help(HelpPage::default());
             }
             // The line of its name goes.
-            (Mode::Export(_), _) => self.refresh_panel(),
+            (Mode::Export(_) | Mode::GoTo(_), _) => self.refresh_panel(),
             (Mode::Normal, Page::Detail(_)) => self.close_detail(),
             (Mode::Normal, Page::Tab) => self.clear_filter(),
             // Menus, dialogs and the help are closed by taking the mode.
@@ -220,7 +224,7 @@ impl App {
     fn observed(&self) -> Duration {
         let is_live = !matches!(self.config.source.kind, SourceKind::Replay | SourceKind::Synthetic);
         let first = self.first_sample.filter(|_| is_live);
-        first.map_or(Duration::ZERO, |first| self.store.at().since(first))
+        first.map_or(Duration::ZERO, |first| self.store_of_now().at().since(first))
     }
 
     /// Clears the filter; from the connections of a group it goes back to the groups. The cursor stays on its row.

@@ -64,6 +64,8 @@ pub struct ScreenContent {
     pub culprits: usize,
     /// The machine has had very few sockets for as long as conntop remembers: the graphs get the room of the table.
     pub is_small: bool,
+    /// There is a bar of the whole time of a recording, or of the past.
+    pub has_time_bar: bool,
     /// Cells that the inspector takes beside the table; 0: it is not shown.
     pub inspector_width: u16,
 }
@@ -73,6 +75,8 @@ pub struct ScreenContent {
 pub struct Layout {
     /// The title: host, source, counts, coverage.
     pub header: Rect,
+    /// The bar of the whole time.
+    pub time_bar: Rect,
     /// What is wrong.
     pub headline: Rect,
     /// The states.
@@ -108,9 +112,11 @@ impl Layout {
         }
         let roomy = height >= 16;
         let parts = view.parts();
-        let form = states_form(height, parts);
+        // On a low screen the bar, which has the clock, takes the place of the line of states.
+        let form = if content.has_time_bar && !roomy { StatesForm::Hidden } else { states_form(height, parts) };
         let mut top = Stack { width, at: 0 };
         let header = top.take(u16::from(roomy));
+        let time_bar = top.take(u16::from(content.has_time_bar));
         let headline = top.take(headline_height(height, content.culprits));
         // The line itself, and where there is room one below it that says what is wrong in it.
         let filter_height = match filter_open {
@@ -126,6 +132,7 @@ impl Layout {
         let (states, flow) = graphs(&mut top, (form, free), content.is_small);
         let mut layout = Self {
             header,
+            time_bar,
             headline,
             states,
             states_form: form,
@@ -310,8 +317,14 @@ mod tests {
     /// Nothing special, what takes most room at the top, and an inspector.
     fn contents() -> impl Iterator<Item = ScreenContent> {
         let few = ScreenContent { is_small: true, ..ScreenContent::default() };
-        [ScreenContent { culprits: 9, ..ScreenContent::default() }, few, ScreenContent { inspector_width: 38, ..few }]
-            .into_iter()
+        let past = ScreenContent { has_time_bar: true, culprits: 9, ..ScreenContent::default() };
+        [
+            past,
+            ScreenContent { culprits: 9, ..ScreenContent::default() },
+            few,
+            ScreenContent { inspector_width: 38, ..few },
+        ]
+        .into_iter()
     }
 
     #[test]
@@ -327,6 +340,7 @@ mod tests {
                 let below_the_states = if is_below { layout.flow } else { Rect { y: layout.tabs.y, ..Rect::ZERO } };
                 let panels = [
                     layout.header,
+                    layout.time_bar,
                     layout.headline,
                     layout.states,
                     below_the_states,

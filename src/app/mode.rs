@@ -58,6 +58,8 @@ pub enum Mode {
     ConfirmAll(ConfirmAll),
     /// The name of a file is being typed.
     Export(ExportEdit),
+    /// A time to go to is being typed.
+    GoTo(TimeEdit),
     /// An explanation.
     Explain {
         /// What is explained.
@@ -80,6 +82,7 @@ impl Mode {
             (Self::Menu(Menu { choice: MenuChoice::Columns, .. }), _) => KeyScope::Columns,
             (Self::Menu(_), _) => KeyScope::Menu,
             (Self::Export(_), _) => KeyScope::FileName,
+            (Self::GoTo(_), _) => KeyScope::Time,
             (
                 Self::Confirm(Confirm { stage: Stage::Ask, word: Some(_), .. })
                 | Self::ConfirmAll(ConfirmAll { stage: Stage::Ask, word: Some(_), .. })
@@ -300,6 +303,15 @@ pub struct ExportEdit {
     pub tags: Vec<Tag>,
     /// What is wrong with the name.
     pub error: Option<&'static str>,
+}
+
+/// A time while it is typed.
+#[derive(Debug, Default)]
+pub struct TimeEdit {
+    /// The line.
+    pub line: InputLine,
+    /// What is wrong with the time.
+    pub error: Option<String>,
 }
 
 /// How far a question got.

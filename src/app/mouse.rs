@@ -22,6 +22,8 @@ impl App {
         let at = Position::new(event.column, event.row);
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => return self.click(at),
+            MouseEventKind::Drag(MouseButton::Left) if self.timeline.is_dragging => return self.drag_time(at.x),
+            MouseEventKind::Up(_) => self.timeline.is_dragging = false,
             MouseEventKind::ScrollDown => self.wheel(at, WHEEL_LINES),
             MouseEventKind::ScrollUp => self.wheel(at, -WHEEL_LINES),
             _ => {}
@@ -31,6 +33,10 @@ impl App {
 
     fn click(&mut self, at: Position) -> Vec<Effect> {
         let Some(layout) = self.layout() else { return Vec::new() };
+        self.timeline.is_dragging = matches!(self.mode, Mode::Normal) && layout.time_bar.contains(at);
+        if self.timeline.is_dragging {
+            return self.drag_time(at.x);
+        }
         if let Some(binding) = self.footer_binding_at(at) {
             return self.on_click(ClickTarget::Action(binding.action));
         }

@@ -3,10 +3,12 @@
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::app::click::ClickTarget;
+use crate::app::moment::Moment;
 use crate::model::action::KillReport;
 use crate::model::closing::CloseReport;
 use crate::model::delta::Delta;
 use crate::model::host_name::Named;
+use crate::model::recorded::RecordedSpan;
 use crate::model::text::DisplayText;
 
 /// A question on the screen. Another value is another question, which has to be read anew.
@@ -38,7 +40,7 @@ pub struct ExportReport {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Msg {
     /// A key was pressed (never a release).
     Key(KeyEvent),
@@ -54,6 +56,16 @@ pub enum Msg {
     Resize(u16, u16),
     /// A sample changed something.
     Delta(Box<Delta>),
+    /// The same of the past, while the clock runs there.
+    PastDelta(Box<Delta>),
+    /// The source covers this time.
+    Span(RecordedSpan),
+    /// A moment that was wished for.
+    Moment(Box<Moment>),
+    /// The moment of the wish with this number could not be read.
+    MomentFailed(u64, DisplayText),
+    /// The clock of the past has come to now.
+    PastEnded,
     /// A signal had this outcome.
     Kill(KillReport),
     /// A socket that was to be closed had this outcome.

@@ -88,6 +88,11 @@ impl PendingDeltas {
         merged.or_else(|| self.deltas.pop_front().map(|delta| PendingDelta::One(Box::new(delta))))
     }
 
+    /// Drops what waits: it is of another moment than what comes next.
+    pub fn clear(&mut self) {
+        (self.merged, self.deltas) = (None, VecDeque::new());
+    }
+
     /// Nothing holds the deltas any more; answers whether sampling was paused for them.
     pub fn release(&mut self) -> bool {
         std::mem::take(&mut self.paused)

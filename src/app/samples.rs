@@ -12,14 +12,22 @@ impl App {
         self.source_status = SourceStatus::Flowing;
         self.is_overtaken = delta.is_overtaken;
         sort_by_time(&mut delta);
+        if !self.is_in_past() {
+            self.note_change(&delta);
+        }
         self.pending.push(delta);
         Vec::new()
     }
 
     /// Goes on merging what waits for the user.
     pub(super) fn merge_pending(&mut self, steps: &mut usize) {
-        if self.pending.merge(&self.store, steps) {
-            self.say(NoticeLevel::Plain, "sampling paused: too much has changed while frozen; ‹freeze› resumes");
+        let mut pending = std::mem::take(&mut self.pending);
+        let pauses = pending.merge(self.store_of_now(), steps);
+        self.pending = pending;
+        if pauses {
+            let resumes = if self.is_in_past() { "‹end›" } else { "‹freeze›" };
+            let text = format!("sampling paused: too much has changed while frozen; {resumes} resumes");
+            self.say(NoticeLevel::Plain, text.as_str());
             self.pause = true;
         }
     }
@@ -33,6 +41,7 @@ impl App {
     pub(super) fn on_source_ended(&mut self) -> Vec<Effect> {
         self.is_overtaken = false;
         self.source_status = SourceStatus::Ended;
+        (self.timeline.until, self.timeline.is_playing) = (None, !self.has_recording());
         self.say(NoticeLevel::Plain, "the recording is at its end; everything stays on the screen")
     }
 
@@ -41,13 +50,9 @@ impl App {
         self.frozen || self.mode.holds_still()
     }
 
-    pub(super) fn toggle_freeze(&mut self) {
-        self.frozen = !self.frozen;
-    }
-
     /// Lets samples come again, once nothing holds them up any more.
     pub(super) fn go_on(&mut self) -> Option<Effect> {
-        let goes_on = !self.stands_still() && self.pending.release();
+        let goes_on = !self.holds_now() && self.pending.release();
         goes_on.then_some(Effect::Pause(false))
     }
 
@@ -58,6 +63,6 @@ impl App {
 }
 
 /// An end is told when it is certain, with the time at which it was first missed: sorted, the log reads in time.
-fn sort_by_time(delta: &mut Delta) {
+pub fn sort_by_time(delta: &mut Delta) {
     delta.transitions.sort_by_key(|transition| transition.at);
 }

@@ -33,9 +33,15 @@ impl App {
         let content = ScreenContent {
             culprits: self.panels.findings.culprits(PROBLEM_LINES_MAX),
             is_small: self.is_small,
+            has_time_bar: self.has_time_bar(),
             inspector_width: self.inspector_width(),
         };
-        Layout::of(self.config.size, view, matches!(self.mode, Mode::Filter(_) | Mode::Export(_)), &content)
+        Layout::of(
+            self.config.size,
+            view,
+            matches!(self.mode, Mode::Filter(_) | Mode::Export(_) | Mode::GoTo(_)),
+            &content,
+        )
     }
 
     /// How far back the graphs of the main screen go: as far as there is a history, a quarter of an hour at most.

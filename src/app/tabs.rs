@@ -17,6 +17,7 @@ use crate::app::screen_setup::ScreenSetup;
 use crate::app::selection::SelectionKind;
 use crate::store::Store;
 use crate::store::groups::{GroupKey, Grouping};
+use crate::table::view::View;
 
 use PanelAbility::{Cell, Fold, Follow, Sort, Span, Tag};
 use SelectionKind::{Finding, Group, LogLine, Socket, State};
@@ -184,7 +185,14 @@ impl TabRow {
 
     /// What decides on this tab whether a binding acts, `scope` having the keyboard; a row is picked.
     pub(in crate::app) const fn key_context(&self, scope: KeyScope, is_read_only: bool) -> KeyContext {
-        KeyContext { scope, abilities: self.abilities, selects: self.selects, is_picked: true, is_read_only }
+        KeyContext {
+            scope,
+            abilities: self.abilities,
+            selects: self.selects,
+            is_picked: true,
+            is_read_only,
+            is_past: false,
+        }
     }
 }
 
@@ -251,6 +259,17 @@ impl Panels {
             connections.folded.mark(findings.number(), context.store, make);
         }
         self.of_mut(tab).refresh(context);
+    }
+
+    /// The store is another one: what was known of the rows of the old one is forgotten. Rows are found again by their identity, in
+    /// the order of `view`; the order of before is returned.
+    pub(in crate::app) fn show_other_store(&mut self, view: View) -> View {
+        self.connections.folded.forget_store();
+        self.log.forget_store();
+        for panel in [&mut self.processes, &mut self.remotes, &mut self.listeners, &mut self.ports] {
+            panel.forget_store();
+        }
+        std::mem::replace(&mut self.connections.view, view)
     }
 
     /// Tells all panels but that of `tab` that they are not on the screen.

@@ -69,7 +69,8 @@ impl App {
 
     /// Takes the tags of what is gone away: after a sample, and when the table on the screen was made anew.
     pub(super) fn drop_tags_of_gone(&mut self) {
-        if !self.tags.is_empty() {
+        // In the past, rows of now are not there yet, or not any more.
+        if !self.tags.is_empty() && !self.has_clock() {
             self.tags.drop_gone(&self.store);
             let gone = self.panels.of(self.tab).gone(&self.tags);
             self.tags.drop_these(&gone);

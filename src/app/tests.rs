@@ -115,7 +115,7 @@ fn the_selection_follows_its_connection_when_the_order_changes() {
 #[test]
 fn new_rows_above_do_not_take_the_selection() {
     let mut app = three();
-    press(&mut app, "sgjj");
+    press(&mut app, "s^jj");
     enter(&mut app);
     press(&mut app, "jjj");
     let chosen = selected(&app);
@@ -270,7 +270,7 @@ fn pasted_text_confirms_nothing() {
 #[test]
 fn of_several_owners_one_is_chosen_first() {
     let mut app = app_on(vec![tcp(1).held_by(&[nginx(), process(813, "nginx")])]);
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     assert!(
         matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) if owners.len() == 2)
     );
@@ -292,7 +292,7 @@ fn a_refusal_is_a_sentence_and_opens_nothing() {
     ];
     for (owner, words) in cases {
         let mut app = app_on(vec![tcp(1).owner(owner)]);
-        press(&mut app, "gK");
+        press(&mut app, "^K");
         assert!(notice(&app).contains(words), "{}", notice(&app));
         assert!(matches!(app.mode, Mode::Normal));
     }
@@ -302,17 +302,17 @@ fn a_refusal_is_a_sentence_and_opens_nothing() {
 fn protected_processes_and_sources_without_hands_are_refused() {
     let init = || vec![tcp(1).held_by(&[process(1, "init")])];
     let mut app = app_on(init());
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     assert_eq!(notice(&app), Protection::Init.sentence());
     let mut app = app_with(|config| config.settings.read_only = true, init());
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     assert!(notice(&app).contains("--read-only"), "{}", notice(&app));
     let recording = |config: &mut Config| {
         config.source.kind = SourceKind::Replay;
         config.source.abilities = Abilities::default();
     };
     let mut app = app_with(recording, init());
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     assert_eq!(notice(&app), "a recording cannot be acted on");
     assert!(matches!(app.mode, Mode::Normal));
 }
@@ -633,6 +633,7 @@ fn the_log_stands_still_while_an_entry_is_selected() {
 }
 
 mod cells;
+mod clock;
 mod close;
 mod findings;
 mod folded;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::{fs, io};
 
+use crate::app::moment::PlaySpeed;
 use crate::cli::commands::list;
 use crate::cli::export;
 use crate::cli::options::FilterArguments;
@@ -18,11 +19,21 @@ use crate::ui::theme::{ColorDepth, Theme};
 /// What the menu says of the theme that follows the background.
 const AUTO_ABOUT: &str = "dark or light, as the background of the terminal is";
 
+/// Where the clock of a recording begins, and how fast it runs.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct ClockChoice {
+    /// The moment, as it was written.
+    pub(in crate::cli) at: Option<String>,
+    /// How fast.
+    pub(in crate::cli) speed: PlaySpeed,
+}
+
 /// Shows the source on the screen. Where stdout is no terminal, or one without a cursor, the same as `conntop list`.
 pub(in crate::cli) fn show(
     settings: &Settings,
     choice: &Choice,
     filter: &FilterArguments,
+    clock: &ClockChoice,
 ) -> Result<ExitCode, Failure> {
     let (text, filter) = (filter.text(), filter.parse()?);
     let is_terminal = output::is_terminal();
@@ -43,6 +54,8 @@ pub(in crate::cli) fn show(
         config_path: settings.config_path.clone(),
         themes,
         remarks: settings.remark.iter().cloned().chain(wrong).chain(first_start(settings)).collect(),
+        at: clock.at.clone(),
+        speed: clock.speed,
         export: export::text,
     };
     Ok(runtime::run_screen(source, &options)?)

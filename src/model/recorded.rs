@@ -70,21 +70,19 @@ impl RecordedSpan {
     pub fn parse(&self, text: &str, utc_offset_seconds: i32) -> Result<Timestamp, String> {
         let text = text.trim();
         let zone = TimeZone::fixed(Offset::from_seconds(utc_offset_seconds).unwrap_or(Offset::UTC));
+        let after = text.get(1..).and_then(parse_span);
         let found = match text.as_bytes().first() {
-            Some(b'-') => Ok(parse_span(&text[1..]).and_then(|span| self.last.at.0.checked_sub(span)).map(Timestamp)),
-            Some(b'+') => Ok(parse_span(&text[1..]).and_then(|span| self.first.at.0.checked_add(span)).map(Timestamp)),
-            _ => self.parse_wall(text, &zone),
+            Some(b'-') => after.map(|span| self.last.at.0.checked_sub(span).map(Timestamp)),
+            Some(b'+') => after.map(|span| self.first.at.0.checked_add(span).map(Timestamp)),
+            _ => self.parse_wall(text, &zone).ok(),
         };
         let shown = DisplayText::new(text);
-        let is_one = |at: &Timestamp| (self.first.at..=self.last.at).contains(at);
+        let is_within = |at: &Timestamp| (self.first.at..=self.last.at).contains(at);
         match found {
-            Ok(Some(at)) if is_one(&at) => Ok(at),
-            // A span that does not fit is told from one that is none.
-            Ok(None) if parse_span(text.get(1..).unwrap_or_default()).is_none() => {
-                Err(format!("'{shown}' is no time; {MOMENT_HINT}"))
-            }
-            Ok(_) => Err(format!("{shown} is outside of what is recorded: {}", self.words(&zone))),
-            Err(()) => Err(format!("'{shown}' is no time; {MOMENT_HINT}")),
+            None => Err(format!("'{shown}' is no time; {MOMENT_HINT}")),
+            Some(at) => at
+                .filter(is_within)
+                .ok_or_else(|| format!("{shown} is outside of what is recorded: {}", self.words(&zone))),
         }
     }
 

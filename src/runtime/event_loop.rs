@@ -24,6 +24,7 @@ use crate::runtime::exports::Exports;
 use crate::runtime::kills::Kills;
 use crate::runtime::notice_timer::NoticeTimer;
 use crate::runtime::os;
+use crate::runtime::past_player::PastPlayer;
 use crate::runtime::sampler::Sampler;
 use crate::runtime::signal_event::{SignalEvent, exit_code};
 use crate::runtime::terminal::{self, COPY_LEN_MAX, Screen};
@@ -59,6 +60,8 @@ pub struct EffectHandlers {
     pub keyboard: std::sync::Arc<os::Keyboard>,
     /// Takes the samples.
     pub sampler: Sampler,
+    /// Plays the past of a live source; `None` for a recording, which the sampler plays itself.
+    pub player: Option<PastPlayer>,
     /// Sends the signals; `None` where nothing may be killed.
     pub kills: Option<Kills>,
     /// Asks for names of hosts; `None` where that is forbidden.
@@ -293,6 +296,11 @@ impl EventLoop {
             Effect::Interval(interval) => self.handlers.sampler.set_interval(interval),
             Effect::Pause(paused) => self.handlers.sampler.pause(paused),
             Effect::Sample => self.handlers.sampler.sample_now(),
+            Effect::GoTo(wish) => self.with_clock(|clock| clock.go_to(wish))?,
+            Effect::Play(plays) => self.with_clock(|clock| clock.play(plays))?,
+            Effect::PlaySpeed(speed) => self.with_clock(|clock| clock.set_speed(speed))?,
+            Effect::PlayUntil(id) => self.with_clock(|clock| clock.play_until(id))?,
+            Effect::Step => self.with_clock(Sampler::step)?,
             Effect::ReadConfig => return self.with_config_file(ConfigFile::start_read),
             Effect::WriteConfig(asked) => return self.with_config_file(|file| file.start_write(asked)),
             Effect::Bell => terminal::ring()?,
@@ -310,6 +318,15 @@ impl EventLoop {
                 }
                 terminal::copy(&text)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Tells who has the clock of what can be gone about in: the recording, or the past of a live source.
+    fn with_clock(&mut self, tell: impl FnOnce(&Sampler)) -> io::Result<()> {
+        match &mut self.handlers.player {
+            Some(player) => tell(player.sampler()?),
+            None => tell(&self.handlers.sampler),
         }
         Ok(())
     }

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 
+use crate::app::moment::{MomentWish, PlaySpeed};
 use crate::app::msg::Msg;
 use crate::model::delta::{Delta, SampleIntervals};
 use crate::model::snapshot::{Needs, Snapshot};
-use crate::model::socket::Socket;
+use crate::model::socket::{Socket, SocketId};
 use crate::model::text::DisplayText;
 use crate::runtime::load::stretched;
+use crate::runtime::moments::{BuiltMoment, FindingSettings, MomentReader, SampleAhead};
+use crate::runtime::past::SharedPast;
 use crate::runtime::sample_plan::{SampleCost, SamplePlan};
 use crate::runtime::{os, panic_text};
 use crate::source::retries::{Retries, RetryDecision, RetryLimit};
@@ -28,14 +31,57 @@ const SOCKETS_KEPT: usize = 16 * 1024;
 /// not rush after the time that was lost.
 const LATE_MAX: Duration = Duration::from_secs(1);
 
+/// However fast a recording is played, so much time is between two samples: a file cannot make conntop do nothing but play it.
+const PLAY_WAIT_MIN: Duration = Duration::from_millis(5);
+
+/// So many samples that were asked for one by one wait at the most.
+const STEPS_MAX: u32 = 1_000;
+
 /// What the main thread wants. Not a queue: only the last word counts, so it cannot grow while a sample is taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct SamplerOrders {
     interval: Duration,
     needs: Needs,
+    /// Too much waits for the main thread.
     paused: bool,
-    sample: bool,
+    /// The clock of a recording stands still.
+    stopped: bool,
+    speed: PlaySpeed,
+    /// So many samples are to be taken at once.
+    samples: u32,
+    /// A moment is to be shown.
+    wish: Option<MomentWish>,
+    /// Samples follow at once until something happens to this socket; then the clock stands still.
+    until: Option<SocketId>,
     stop: bool,
+}
+
+/// Which of the two clocks samples are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleStream {
+    /// That of the source that the screen was started on.
+    Source,
+    /// That of the memory of a live source.
+    Past,
+}
+
+/// What a sampler needs beside its source.
+#[derive(Debug)]
+pub struct SamplerSetup {
+    /// The time between samples.
+    pub interval: Duration,
+    /// Where its samples go.
+    pub messages: Sender<Msg>,
+    /// Which samples they are.
+    pub stream: SampleStream,
+    /// By what the findings of a moment are judged.
+    pub findings: FindingSettings,
+    /// Keeps what is sampled, for who goes back.
+    pub past: Option<SharedPast>,
+    /// The moment to begin at.
+    pub wish: Option<MomentWish>,
+    /// The speed of a recording.
+    pub speed: PlaySpeed,
 }
 
 #[derive(Debug)]
@@ -59,13 +105,29 @@ pub struct Sampler {
 
 impl Sampler {
     /// Starts to take samples from `source`; the first one at once.
-    pub fn start(source: Box<dyn Source>, interval: Duration, messages: Sender<Msg>) -> io::Result<Self> {
-        let wanted = SamplerOrders { interval, needs: Needs::default(), paused: false, sample: false, stop: false };
+    pub fn start(source: Box<dyn Source>, setup: SamplerSetup) -> io::Result<Self> {
+        let SamplerSetup { interval, messages, stream, findings, past, wish, speed } = setup;
+        // The past is not played before somebody goes there.
+        let stopped = stream == SampleStream::Past;
+        let wanted = SamplerOrders { interval, stopped, speed, wish, ..SamplerOrders::default() };
         let orders = Arc::new(SharedOrders { wanted: Mutex::new(wanted), changed: Condvar::new() });
         let plan = SamplePlan::new(source.has_parts(&Needs::default()));
-        let sampling =
-            Sampling { source, messages, orders: Arc::clone(&orders), schedule: Schedule::new(Instant::now()), plan };
-        thread::Builder::new().name("sampler".into()).spawn(move || sampling.run())?;
+        let sampling = Sampling {
+            source,
+            messages,
+            orders: Arc::clone(&orders),
+            schedule: Schedule::new(Instant::now()),
+            plan,
+            tracker: Tracker::new(),
+            snapshot: Snapshot::default(),
+            ahead: None,
+            sockets: 0,
+            stream,
+            findings,
+            past,
+        };
+        let name = if stream == SampleStream::Past { "past" } else { "sampler" };
+        thread::Builder::new().name(name.into()).spawn(move || sampling.run())?;
         Ok(Self { orders })
     }
 
@@ -86,7 +148,39 @@ impl Sampler {
 
     /// Takes one sample as soon as possible, also while paused.
     pub fn sample_now(&self) {
-        self.tell(|wanted| wanted.sample = true);
+        self.tell(|wanted| wanted.samples = wanted.samples.max(1));
+    }
+
+    /// Takes one more sample as soon as possible, also while the clock stands still.
+    pub fn step(&self) {
+        self.tell(|wanted| wanted.samples = (wanted.samples + 1).min(STEPS_MAX));
+    }
+
+    /// Lets the clock of a recording run, or stand still.
+    pub fn play(&self, plays: bool) {
+        self.tell(|wanted| {
+            wanted.stopped = !plays;
+            if !plays {
+                wanted.until = None;
+            }
+        });
+    }
+
+    /// Lets it run at this speed.
+    pub fn set_speed(&self, speed: PlaySpeed) {
+        self.tell(|wanted| wanted.speed = speed);
+    }
+
+    /// Takes samples at once until something happens to the socket `id`.
+    pub fn play_until(&self, id: SocketId) {
+        self.tell(|wanted| wanted.until = Some(id));
+    }
+
+    /// Has the moment of `wish` shown.
+    pub fn go_to(&self, wish: MomentWish) {
+        self.tell(|wanted| {
+            (wanted.wish, wanted.until, wanted.samples) = (Some(wish), None, 0);
+        });
     }
 
     fn tell(&self, say: impl FnOnce(&mut SamplerOrders)) {
@@ -129,20 +223,23 @@ impl Schedule {
     }
 
     /// When the next sample is due.
-    fn due(&self, interval: Duration) -> Option<Instant> {
+    fn due(&self, interval: Duration, speed: PlaySpeed) -> Option<Instant> {
         match self.next {
-            SampleDue::Now => Some(self.last),
+            SampleDue::Now | SampleDue::After(Duration::ZERO) => Some(self.last),
             SampleDue::Interval { at_least } => Some(self.last + interval.max(at_least)),
-            SampleDue::After(wait) | SampleDue::Retry(wait) => Some(self.last + wait),
+            SampleDue::After(wait) => Some(self.last + speed.wait(wait).max(PLAY_WAIT_MIN.min(wait))),
+            SampleDue::Retry(wait) => Some(self.last + wait),
             SampleDue::Never => None,
         }
     }
 
     /// A sample was begun at `begun`, asked for before its time if `early`, and took `took`.
-    fn sampled(&mut self, begun: Instant, early: bool, pace: Pace, took: Duration) {
+    fn sampled(&mut self, begun: Instant, (early, speed): (bool, PlaySpeed), pace: Pace, took: Duration) {
         let due = match self.next {
             // A recording's frames are counted from when they were due, so that it does not lag behind.
-            SampleDue::After(wait) if !early && begun < self.last + wait + LATE_MAX => self.last + wait,
+            SampleDue::After(wait) if !early && begun < self.last + speed.wait(wait) + LATE_MAX => {
+                self.last + speed.wait(wait)
+            }
             _ => begun,
         };
         (self.last, self.next) = match pace {
@@ -169,10 +266,17 @@ impl Schedule {
     }
 }
 
+/// What is to be done next.
+enum SamplerTask {
+    Sample(SampleOrder),
+    GoTo(MomentWish),
+}
+
 /// A sample is to be taken.
 struct SampleOrder {
     needs: Needs,
     interval: Duration,
+    speed: PlaySpeed,
     early: bool,
 }
 
@@ -188,6 +292,15 @@ struct Sampling {
     orders: Arc<SharedOrders>,
     schedule: Schedule,
     plan: SamplePlan,
+    tracker: Tracker,
+    snapshot: Snapshot,
+    /// The next sample, which was read already.
+    ahead: Option<SampleAhead>,
+    /// How many sockets the last sample had.
+    sockets: usize,
+    stream: SampleStream,
+    findings: FindingSettings,
+    past: Option<SharedPast>,
 }
 
 impl Sampling {
@@ -202,29 +315,117 @@ impl Sampling {
     }
 
     fn sample_until_stopped(&mut self) {
-        let mut tracker = Tracker::new();
-        let mut snapshot = Snapshot::default();
         let mut retries = Retries::new(RetryLimit::Screen);
-        while let Some(order) = self.wait() {
-            let begun = SampleStart { at: Instant::now(), core: os::thread_time() };
-            let sampled = self.sample(&order, &mut tracker, &mut snapshot);
-            let sent = match sampled {
-                Ok(pace) => {
-                    let over = retries.worked(Instant::now(), &mut snapshot);
-                    if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
-                        return;
-                    }
-                    let mut delta = Box::new(tracker.finish(&mut snapshot));
-                    self.settle(&begun, &order, pace, &snapshot, &mut delta);
-                    give_back(&mut snapshot.sockets);
-                    self.send(Msg::Delta(delta)) && (pace != Pace::Last || self.send(Msg::SourceEnded))
-                }
-                Err(error) => self.retry_or_stop(&error, &mut retries, order.early),
+        if self.stream == SampleStream::Source
+            && let Some(span) = self.source.span()
+            && !self.send(Msg::Span(span))
+        {
+            return;
+        }
+        while let Some(task) = self.wait() {
+            let sent = match task {
+                SamplerTask::GoTo(wish) => self.go_to(wish),
+                SamplerTask::Sample(order) => self.take_sample(&order, &mut retries),
             };
             if !sent {
                 return;
             }
         }
+    }
+
+    /// Takes the next sample and sends what it changed; `false` once the main thread is gone.
+    fn take_sample(&mut self, order: &SampleOrder, retries: &mut Retries) -> bool {
+        if let Some((delta, pace)) = self.ahead.take() {
+            self.schedule.sampled(Instant::now(), (order.early, order.speed), pace, Duration::ZERO);
+            return self.send_sample(delta, pace);
+        }
+        let begun = SampleStart { at: Instant::now(), core: os::thread_time() };
+        match self.sample(order) {
+            Ok(pace) => {
+                let over = retries.worked(Instant::now(), &mut self.snapshot);
+                if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
+                    return false;
+                }
+                let mut delta = Box::new(self.tracker.finish(&mut self.snapshot));
+                self.settle(&begun, order, pace, &mut delta);
+                give_back(&mut self.snapshot.sockets);
+                if let Some(past) = &self.past {
+                    past.push(&delta);
+                }
+                self.send_sample(delta, pace)
+            }
+            Err(error) => self.retry_or_stop(&error, retries, order.early),
+        }
+    }
+
+    /// Sends what a sample changed, and that it was the last one.
+    fn send_sample(&mut self, delta: Box<Delta>, pace: Pace) -> bool {
+        self.sockets = delta.coverage.sockets as usize;
+        self.stop_after(&delta);
+        let (msg, ended) = match self.stream {
+            SampleStream::Source => (Msg::Delta(delta), Msg::SourceEnded),
+            SampleStream::Past => (Msg::PastDelta(delta), Msg::PastEnded),
+        };
+        self.send(msg) && (pace != Pace::Last || self.send(ended))
+    }
+
+    /// The clock stands still after `delta` if it was to run until then.
+    fn stop_after(&self, delta: &Delta) {
+        let mut wanted = self.orders.lock();
+        if let Some(id) = wanted.until
+            && delta.transitions.iter().any(|transition| transition.id == id)
+        {
+            (wanted.until, wanted.stopped) = (None, true);
+        }
+    }
+
+    /// Builds the moment of `wish`, its table first if the rest takes long; `false` once the main thread is gone.
+    fn go_to(&mut self, wish: MomentWish) -> bool {
+        let Some(span) = self.source.span() else {
+            return self.send(Msg::MomentFailed(wish.number, "this source has no past to go to".into()));
+        };
+        let at = span.clamp(wish.at);
+        if MomentReader::wants_first_picture(&span, at, self.sockets) {
+            match self.read_moment(|reader| reader.first_picture(wish, at, &span)) {
+                Ok(Some(built)) => {
+                    if !self.send(Msg::Moment(Box::new(built.moment))) {
+                        return false;
+                    }
+                }
+                Ok(None) => return true,
+                Err(error) => return self.send(Msg::MomentFailed(wish.number, DisplayText::new(&error.to_string()))),
+            }
+        }
+        match self.read_moment(|reader| reader.full(wish, at, &span)) {
+            Ok(None) => true,
+            Err(error) => self.send(Msg::MomentFailed(wish.number, DisplayText::new(&error.to_string()))),
+            Ok(Some(BuiltMoment { moment, tracker, ahead, pace })) => {
+                (self.tracker, self.ahead) = (tracker, ahead);
+                self.sockets = moment.store.rows().counts().total() as usize;
+                self.schedule = Schedule::new(Instant::now());
+                self.schedule.sampled(Instant::now(), (true, PlaySpeed::default()), pace, Duration::ZERO);
+                let ended = if self.stream == SampleStream::Past { Msg::PastEnded } else { Msg::SourceEnded };
+                self.send(Msg::Moment(Box::new(moment))) && (pace != Pace::Last || self.send(ended))
+            }
+        }
+    }
+
+    fn read_moment(
+        &mut self,
+        read: impl FnOnce(&mut MomentReader<'_>) -> Result<Option<BuiltMoment>, SourceError>,
+    ) -> Result<Option<BuiltMoment>, SourceError> {
+        let orders = Arc::clone(&self.orders);
+        let is_overtaken = move || {
+            let wanted = orders.lock();
+            wanted.stop || wanted.wish.is_some()
+        };
+        self.ahead = None;
+        read(&mut MomentReader {
+            source: &mut *self.source,
+            snapshot: &mut self.snapshot,
+            findings: &self.findings,
+            is_overtaken: &is_overtaken,
+        })
     }
 
     /// Plans another try; says why once, and to who asked for the sample. `false` once the main thread is gone.
@@ -242,26 +443,21 @@ impl Sampling {
     }
 
     /// A full sample, or a partial one.
-    fn sample(
-        &mut self,
-        order: &SampleOrder,
-        tracker: &mut Tracker,
-        snapshot: &mut Snapshot,
-    ) -> Result<Pace, SourceError> {
+    fn sample(&mut self, order: &SampleOrder) -> Result<Pace, SourceError> {
         self.plan.allow_parts(self.source.has_parts(&order.needs));
         let partial = !order.early && !self.plan.wants_full(order.interval);
         let needs = Needs { partial, ..order.needs.clone() };
-        self.source.sample(&needs, &mut Tracking { tracker, snapshot })
+        self.source.sample(&needs, &mut Tracking { tracker: &mut self.tracker, snapshot: &mut self.snapshot })
     }
 
     /// Plans the next sample by what this one cost, and lets the screen know.
-    fn settle(&mut self, begun: &SampleStart, order: &SampleOrder, pace: Pace, snapshot: &Snapshot, delta: &mut Delta) {
+    fn settle(&mut self, begun: &SampleStart, order: &SampleOrder, pace: Pace, delta: &mut Delta) {
         let wall = begun.at.elapsed();
         // Where the system does not tell the time of a thread, it is taken to have had its core for itself.
         let core = begun.core.zip(os::thread_time()).map_or(wall, |(before, after)| after.saturating_sub(before));
-        self.plan.sampled(snapshot, delta, SampleCost { wall, core });
-        self.schedule.sampled(begun.at, order.early, pace, self.plan.cost(order.interval, wall));
-        delta.is_overtaken = pace == Pace::After(Duration::ZERO);
+        self.plan.sampled(&self.snapshot, delta, SampleCost { wall, core });
+        self.schedule.sampled(begun.at, (order.early, order.speed), pace, self.plan.cost(order.interval, wall));
+        delta.is_overtaken = pace == Pace::After(Duration::ZERO) && self.stream == SampleStream::Source;
         if pace == Pace::Interval {
             delta.sample_intervals = SampleIntervals {
                 late: delta.sample_intervals.late,
@@ -276,7 +472,7 @@ impl Sampling {
     }
 
     /// Waits until a sample is to be taken; `None` once none is wanted any more.
-    fn wait(&mut self) -> Option<SampleOrder> {
+    fn wait(&mut self) -> Option<SamplerTask> {
         let orders = Arc::clone(&self.orders);
         let mut wanted = orders.lock();
         let mut was_paused = false;
@@ -284,15 +480,23 @@ impl Sampling {
             if wanted.stop {
                 return None;
             }
+            if let Some(wish) = wanted.wish.take() {
+                return Some(SamplerTask::GoTo(wish));
+            }
             let now = Instant::now();
-            if was_paused && !wanted.paused {
+            let is_paused = wanted.paused || wanted.stopped;
+            if was_paused && !is_paused {
                 self.schedule.resumed(now);
             }
-            was_paused = wanted.paused;
-            let early = std::mem::take(&mut wanted.sample) && self.schedule.next != SampleDue::Never;
-            let due = self.schedule.due(wanted.interval).filter(|_| !wanted.paused);
+            was_paused = is_paused;
+            let (ends, waits) = (self.schedule.next == SampleDue::Never, wanted.samples > 0);
+            let early = waits && !ends;
+            wanted.samples = if ends { 0 } else { wanted.samples.saturating_sub(1) };
+            let due = self.schedule.due(wanted.interval, wanted.speed).filter(|_| !is_paused);
+            let due = due.map(|due| if wanted.until.is_some() { now } else { due });
             if early || due.is_some_and(|due| due <= now) {
-                return Some(SampleOrder { needs: wanted.needs.clone(), interval: wanted.interval, early });
+                let (interval, speed) = (wanted.interval, wanted.speed);
+                return Some(SamplerTask::Sample(SampleOrder { needs: wanted.needs.clone(), interval, speed, early }));
             }
             wanted = match due {
                 Some(due) => orders.changed.wait_timeout(wanted, due - now).unwrap_or_else(PoisonError::into_inner).0,
@@ -360,6 +564,19 @@ mod tests {
         }
     }
 
+    /// Of a source that is played from its beginning.
+    fn setup(interval: Duration, messages: Sender<Msg>) -> SamplerSetup {
+        SamplerSetup {
+            interval,
+            messages,
+            stream: SampleStream::Source,
+            findings: FindingSettings::default(),
+            past: None,
+            wish: None,
+            speed: PlaySpeed::default(),
+        }
+    }
+
     struct Rig {
         sampler: Sampler,
         messages: Receiver<Msg>,
@@ -372,7 +589,11 @@ mod tests {
             let (sender, messages) = channel(1);
             let info = SourceInfo { kind: SourceKind::Synthetic, host: "test".into(), abilities: Abilities::default() };
             let script = Script { info, steps: steps.into_iter(), taken: 0, asked: asking };
-            Self { sampler: Sampler::start(Box::new(script), interval, sender).expect("a thread"), messages, asked }
+            Self {
+                sampler: Sampler::start(Box::new(script), setup(interval, sender)).expect("a thread"),
+                messages,
+                asked,
+            }
         }
 
         fn next(&mut self) -> Msg {
@@ -508,6 +729,8 @@ mod tests {
         }
     }
 
+    const X1: PlaySpeed = PlaySpeed::NORMAL;
+
     fn schedule(next: SampleDue) -> (Schedule, Instant) {
         let now = Instant::now();
         (Schedule { last: now, next }, now)
@@ -516,51 +739,51 @@ mod tests {
     #[test]
     fn the_interval_counts_from_start_to_start() {
         let (mut schedule, start) = schedule(SampleDue::Now);
-        assert_eq!(schedule.due(SECOND), Some(start));
-        schedule.sampled(start, false, Pace::Interval, SECOND / 10);
-        assert_eq!(schedule.due(SECOND), Some(start + SECOND));
-        assert_eq!(schedule.due(5 * SECOND), Some(start + 5 * SECOND));
+        assert_eq!(schedule.due(SECOND, X1), Some(start));
+        schedule.sampled(start, (false, X1), Pace::Interval, SECOND / 10);
+        assert_eq!(schedule.due(SECOND, X1), Some(start + SECOND));
+        assert_eq!(schedule.due(5 * SECOND, X1), Some(start + 5 * SECOND));
     }
 
     #[test]
     fn a_sample_longer_than_a_quarter_of_the_interval_stretches_it() {
         let (mut schedule, start) = schedule(SampleDue::Now);
         // The first one, which looks up what later ones know, does not count.
-        schedule.sampled(start, false, Pace::Interval, 9 * SECOND);
-        assert_eq!(schedule.due(SECOND), Some(start + SECOND));
-        schedule.sampled(start, false, Pace::Interval, SECOND / 2);
-        assert_eq!(schedule.due(SECOND), Some(start + 2 * SECOND));
+        schedule.sampled(start, (false, X1), Pace::Interval, 9 * SECOND);
+        assert_eq!(schedule.due(SECOND, X1), Some(start + SECOND));
+        schedule.sampled(start, (false, X1), Pace::Interval, SECOND / 2);
+        assert_eq!(schedule.due(SECOND, X1), Some(start + 2 * SECOND));
     }
 
     #[test]
     fn a_recording_does_not_lag_behind() {
         let (mut schedule, start) = schedule(SampleDue::Now);
-        schedule.sampled(start, false, Pace::After(SECOND), SECOND / 10);
-        assert_eq!(schedule.due(NEVER), Some(start + SECOND));
+        schedule.sampled(start, (false, X1), Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER, X1), Some(start + SECOND));
         // Woken up 3 ms late: the frame after it is due as if it had not been.
         let late = start + SECOND + Duration::from_millis(3);
-        schedule.sampled(late, false, Pace::After(SECOND), SECOND / 10);
-        assert_eq!(schedule.due(NEVER), Some(start + 2 * SECOND));
+        schedule.sampled(late, (false, X1), Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER, X1), Some(start + 2 * SECOND));
         // A frame asked for early, or a pause, moves the rest.
-        schedule.sampled(start + SECOND, true, Pace::After(SECOND), SECOND / 10);
-        assert_eq!(schedule.due(NEVER), Some(start + 2 * SECOND));
+        schedule.sampled(start + SECOND, (true, X1), Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER, X1), Some(start + 2 * SECOND));
         // Neither does it rush after a stop.
-        schedule.sampled(start + 8 * SECOND, false, Pace::After(SECOND), SECOND / 10);
-        assert_eq!(schedule.due(NEVER), Some(start + 9 * SECOND));
+        schedule.sampled(start + 8 * SECOND, (false, X1), Pace::After(SECOND), SECOND / 10);
+        assert_eq!(schedule.due(NEVER, X1), Some(start + 9 * SECOND));
         schedule.resumed(start + 9 * SECOND);
-        assert_eq!(schedule.due(NEVER), Some(start + 10 * SECOND));
-        schedule.sampled(start + 10 * SECOND, false, Pace::Last, SECOND);
-        assert_eq!(schedule.due(NEVER), None);
+        assert_eq!(schedule.due(NEVER, X1), Some(start + 10 * SECOND));
+        schedule.sampled(start + 10 * SECOND, (false, X1), Pace::Last, SECOND);
+        assert_eq!(schedule.due(NEVER, X1), None);
     }
 
     #[test]
     fn after_a_failure_the_next_sample_is_due_when_it_is_to_be_tried_again() {
         let (mut schedule, start) = schedule(SampleDue::Interval { at_least: Duration::ZERO });
         schedule.failed(start, SECOND / 10);
-        assert_eq!(schedule.due(60 * SECOND), Some(start + SECOND / 10), "soon, also where the interval is long");
+        assert_eq!(schedule.due(60 * SECOND, X1), Some(start + SECOND / 10), "soon, also where the interval is long");
         schedule.failed(start + SECOND, 30 * SECOND);
-        assert_eq!(schedule.due(SECOND), Some(start + 31 * SECOND));
-        schedule.sampled(start + 31 * SECOND, false, Pace::Interval, SECOND / 10);
-        assert_eq!(schedule.due(SECOND), Some(start + 32 * SECOND));
+        assert_eq!(schedule.due(SECOND, X1), Some(start + 31 * SECOND));
+        schedule.sampled(start + 31 * SECOND, (false, X1), Pace::Interval, SECOND / 10);
+        assert_eq!(schedule.due(SECOND, X1), Some(start + 32 * SECOND));
     }
 }

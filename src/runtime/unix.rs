@@ -28,10 +28,11 @@ const SIZE_DEFAULT: (u16, u16) = (80, 24);
 
 /// Everything but the raw mode: alternate screen, hidden cursor, bracketed paste.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?2004h";
-/// Presses, releases and the wheel in SGR form; no motion, which would flood a slow line.
-const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+/// Presses, releases, the wheel, and motion while a button is held (for the time bar), in SGR form; no other motion, which would
+/// flood a slow line.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 /// Undoes all of it, also what was never done; safe to write twice.
-const LEAVE: &str = "\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
+const LEAVE: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
 
 /// The terminal that keys come from: standard input, or the controlling terminal if that is something else.
 #[derive(Debug)]

@@ -69,6 +69,13 @@ pub struct FoldKey {
     pub unit: Option<NonZeroU64>,
 }
 
+impl FoldKey {
+    /// Whether it means the same in every store: the numbers of names are those of one.
+    pub const fn is_of_any_store(&self) -> bool {
+        !matches!(self.owner, Some(FoldOwner::Program(_) | FoldOwner::Remembered(_)))
+    }
+}
+
 /// Finds the lines of sockets.
 #[derive(Debug)]
 pub struct FoldKeys {

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::click::ClickTarget;
 use crate::app::filter_edit::FilterEdit;
 use crate::app::layout::Layout;
-use crate::app::mode::{ExportEdit, Mode};
+use crate::app::mode::{ExportEdit, Mode, TimeEdit};
 use crate::app::notice::NoticeLevel;
 use crate::ui::painter::Painter;
 use crate::ui::theme::Role;
@@ -26,6 +26,10 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App) {
         return;
     }
     if let Mode::Export(ExportEdit { error: Some(error), .. }) = &app.mode {
+        painter.put(1, area.y, error, area.width.saturating_sub(2), Role::Error);
+        return;
+    }
+    if let Mode::GoTo(TimeEdit { error: Some(error), .. }) = &app.mode {
         painter.put(1, area.y, error, area.width.saturating_sub(2), Role::Error);
         return;
     }

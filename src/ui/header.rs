@@ -34,7 +34,8 @@ pub fn draw(painter: &mut Painter<'_>, area: Rect, app: &App) {
     let right_room = if area.width < WHY_WIDTH_MIN { area.width / 3 } else { area.width / 2 };
     let right = fitting(limits(app), right_room);
     let right_width = width_of(&right);
-    let left = fitting(facts(app), area.width.saturating_sub(right_width + 12));
+    let left_room = area.width.saturating_sub(right_width + 12);
+    let left = fitting(facts(app, usize::from(left_room)), left_room);
     let mut x = painter.put(1, area.y, "conntop", area.width, Role::Accent) + 2;
     draw_parts(painter, Rect { x, ..area }, &left);
     x = area.width.saturating_sub(right_width + 1);
@@ -85,10 +86,13 @@ fn fitting(mut parts: Vec<HeaderPart>, width: u16) -> Vec<HeaderPart> {
     parts
 }
 
-fn facts(app: &App) -> Vec<HeaderPart> {
+/// What is looked at, in `room` cells.
+fn facts(app: &App, room: usize) -> Vec<HeaderPart> {
     let counts = app.store.rows().counts();
     let sockets = counts.total();
-    let mut parts = vec![HeaderPart::new(app.store.source().host.to_string(), Role::Strong)];
+    let clock = app.clock_text(room);
+    let mut parts: Vec<_> = clock.into_iter().map(clock_part).collect();
+    parts.push(HeaderPart::new(app.store.source().host.to_string(), Role::Strong));
     // Before the first sample is in, none have been counted.
     if !app.store.history().samples().is_empty() {
         let text = units::counted(u64::from(sockets), "socket");
@@ -109,6 +113,11 @@ fn facts(app: &App) -> Vec<HeaderPart> {
         parts.push(HeaderPart::new(units::counted(counts.subflows.into(), "subflow"), Role::Dim));
     }
     parts
+}
+
+/// Which moment is shown, where it is not now; a click stops the clock or lets it run.
+fn clock_part(text: String) -> HeaderPart {
+    HeaderPart::new(text, Role::Accent).clicked(ClickTarget::Action("freeze"))
 }
 
 /// What moves, where there is no room for the graphs of it. Numbers keep their places, so that nothing else moves.

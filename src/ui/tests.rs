@@ -313,7 +313,7 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
     let mut scenes: Vec<(&'static str, Vec<KeyCode>)> =
         TABS.iter().map(|row| (row.title, vec![KeyCode::Char(row.number()), KeyCode::Char('j')])).collect();
     scenes.extend([
-        ("unfolded", chars("gl")),
+        ("unfolded", chars("^l")),
         ("folding menu", chars("t")),
         ("folded by process", with("tj", &[KeyCode::Enter])),
         ("folded by remote", with("tjjj", &[KeyCode::Enter])),
@@ -329,8 +329,8 @@ fn scenes() -> Vec<(&'static str, Vec<KeyCode>)> {
         ("filter error", chars("/nosuch:1")),
         ("nothing matches", with("/lport:1", &[KeyCode::Enter])),
         ("sort menu", with("s", &[KeyCode::End])),
-        ("owner menu", single("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('g'), KeyCode::Char('K')])),
-        ("socket menu", chars("4gX")),
+        ("owner menu", single("/lport:443 state:listen", &[KeyCode::Enter, KeyCode::Char('^'), KeyCode::Char('K')])),
+        ("socket menu", chars("4^X")),
         ("signal menu", single("jjK", &[])),
         ("confirm", single("jjK", &[KeyCode::Enter])),
         ("confirm kill", single("jjKjjj", &[KeyCode::Enter, KeyCode::Char('y')])),

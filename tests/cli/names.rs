@@ -195,7 +195,7 @@ fn only_what_is_on_the_screen_is_asked_about_and_slowly() {
     // Nothing is open, so nothing comes any more once it is switched off.
     session.keys("n");
     wait(&mut session, "names are gone", |text| !text.contains("HOST?"));
-    session.keys("g");
+    session.keys("^");
     wait(&mut session, "another page is there", |text| !text.contains(&last));
     assert_eq!(server.asked().len(), asked.len());
     session.keys("q");

@@ -20,6 +20,7 @@ use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::groups::GroupKey;
 use crate::store::row::SocketRow;
@@ -46,6 +47,8 @@ pub struct FindingsPanel {
     sockets: u32,
     /// Another number after every change of what is listed.
     number: u64,
+    /// What was found since [`take_begun`](Self::take_begun) that was not there before.
+    begun: Vec<(Severity, DisplayText)>,
     /// The selection.
     pub cursor: Cursor<FindingKey>,
     /// Which part of the text below the list is on the screen.
@@ -219,11 +222,35 @@ impl FindingsPanel {
             changed: !same || !self.has_looked || self.sockets != sockets,
             newly_critical: newly_critical && self.has_looked,
         };
+        let had_looked = self.has_looked;
         (self.has_looked, self.left_out, self.sockets) = (true, left_out, sockets);
         if !same {
+            let is_new = |new: &&Finding| self.get(new.key).is_none();
+            let begun = found.iter().filter(is_new).map(|new| (new.severity, DisplayText::new(&new.sentence)));
+            self.begun = if had_looked { begun.collect() } else { Vec::new() };
             self.replace(found);
         }
         change
+    }
+
+    /// What was found since the last call that was not there before.
+    pub(in crate::app) fn take_begun(&mut self) -> Vec<(Severity, DisplayText)> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// Looks at another store from now on, with what `diagnosis` knows of it; `None`: nothing was found out yet. What was known of
+    /// the store before is returned.
+    pub(in crate::app) fn exchange(&mut self, diagnosis: Option<Diagnosis>, store: &Store) -> Diagnosis {
+        self.is_looking = false;
+        let is_known = diagnosis.is_some();
+        let other = diagnosis.unwrap_or_else(|| self.diagnosis.forgetful());
+        let old = std::mem::replace(&mut self.diagnosis, other);
+        self.ignored = self.diagnosis.ignored();
+        let (found, left_out) = (self.diagnosis.findings().to_vec(), self.diagnosis.left_out());
+        self.has_looked = false;
+        self.show(found, left_out, store.rows().counts().total());
+        self.has_looked = is_known;
+        old
     }
 
     /// Filters are read again only if their texts are others.

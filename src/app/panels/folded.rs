@@ -56,6 +56,19 @@ impl FoldedPanel {
         Self { view, cursor: Cursor::default(), columns, marked: None }
     }
 
+    /// The store is another one. Names have other numbers there, so that lines of programs are others.
+    pub(in crate::app) fn forget_store(&mut self) {
+        self.marked = None;
+        self.view.forget_store();
+        let is_kept = |key: &LineKey| match key {
+            LineKey::Row(key) | LineKey::More(key) => key.is_of_any_store(),
+            LineKey::Socket(_) => true,
+        };
+        if !self.cursor.key().as_ref().is_some_and(is_kept) {
+            self.cursor.release();
+        }
+    }
+
     /// The lines on a screen with `height` of them, each with its number.
     pub fn window<'a>(&'a self, store: &'a Store, height: usize) -> impl Iterator<Item = (usize, FoldedLine)> {
         let first = self.cursor.offset();

@@ -64,6 +64,14 @@ impl GroupPanel {
         self.view.get(self.view.position(key)?)
     }
 
+    /// The store is another one: the groups are added up again, and those of before stand until then.
+    pub(in crate::app) fn forget_store(&mut self) {
+        if self.view.is_busy() {
+            self.view.clear();
+        }
+        self.is_other_filter = true;
+    }
+
     /// The list as the cursor sees it.
     pub fn with_lines<T>(
         &mut self,

@@ -56,6 +56,11 @@ impl LogPanel {
         self.cursor.release();
     }
 
+    /// The store is another one, whose lines have other numbers.
+    pub(in crate::app) fn forget_store(&mut self) {
+        self.set_view(self.view());
+    }
+
     /// So many lines came at the top of the log.
     pub(in crate::app) fn grow_above(&mut self, changes: usize, closed: usize) {
         if self.list.filter().is_empty() {

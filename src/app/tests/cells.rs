@@ -105,7 +105,7 @@ fn press_on_every_cell<R: Debug>(app: &mut App, shown: &Shown<R>) -> Vec<&'stati
         assert!(before.len() > 1, "{}", column.key);
         for (line, (_, value)) in before.iter().enumerate() {
             for (key, is_wanted) in [("=", true), ("!", false)] {
-                press(app, "g");
+                press(app, "^");
                 (0..line).for_each(|_| drop(press(app, "j")));
                 press(app, key);
                 if filter(app).is_empty() {
@@ -198,7 +198,7 @@ fn tab_and_where_nothing_unfolds_the_arrows_choose_the_cell() {
         columns.cell(&columns.shown(120)).map(|span| columns.all[span.index].key)
     };
     let before = columns(&app);
-    press(&mut app, "g");
+    press(&mut app, "^");
     code(&mut app, KeyCode::Right);
     assert_eq!(columns(&app), before, "there it unfolds");
     assert!(matches!(app.panels.connections.folded.view.key(1), Some(LineKey::Socket(_))));

@@ -24,7 +24,7 @@ fn the_dialog_shows_the_socket_and_what_happens_to_both_ends_and_does_exactly_th
         tcp(1).local("10.0.0.7:51234").remote("10.1.0.1:5432").state(TcpState::CloseWait).queues(20_001, 300),
         tcp(2),
     ]);
-    press(&mut app, "gX");
+    press(&mut app, "^X");
     let (close, text) = dialog(&app);
     for part in
         ["tcp 10.0.0.7:51234 -> 10.1.0.1:5432", "CLOSE_WAIT for", "stuck reader", "unread", "ECONNABORTED", "RST"]
@@ -54,11 +54,11 @@ fn the_row_that_was_read_is_hit_however_rows_move() {
 fn a_no_and_a_paste_close_nothing() {
     for answer in ["n", "q", "x", "X", "K"] {
         let mut app = app_on(vec![tcp(1)]);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(press(&mut app, answer).is_empty(), "{answer}");
     }
     let mut app = app_on(vec![tcp(1)]);
-    press(&mut app, "gX");
+    press(&mut app, "^X");
     assert!(app.turn(Msg::Paste("y\n".into())).is_empty());
     assert!(code(&mut app, KeyCode::Esc).is_empty());
     assert!(matches!(app.mode, Mode::Normal));
@@ -69,7 +69,7 @@ fn it_works_from_the_detail_view_and_the_frozen_screen() {
     let mut app = app_on(vec![tcp(1), tcp(2)]);
     press(&mut app, "zj");
     enter(&mut app);
-    press(&mut app, "gX");
+    press(&mut app, "^X");
     let (close, _) = dialog(&app);
     assert!(enter(&mut app).is_empty(), "Enter opened the page");
     assert_eq!(cookie(&press(&mut app, "y")), close.socket.id.cookie());
@@ -80,7 +80,7 @@ fn it_works_from_the_detail_view_and_the_frozen_screen() {
 fn what_cannot_be_closed_is_refused_with_the_reason() {
     let refused = |change: fn(&mut Config), socket| {
         let mut app = app_with(change, vec![socket]);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(matches!(app.mode, Mode::Normal));
         notice(&app)
     };
@@ -99,7 +99,7 @@ fn what_cannot_be_closed_is_refused_with_the_reason() {
     assert_eq!(refused(own, tcp(1).held_by(&[nginx()])), CloseRefusal::Itself.sentence());
     // What pid 1 of a container holds can leak as well.
     let mut app = app_on(vec![tcp(1).held_by(&[process(1, "init")])]);
-    press(&mut app, "gX");
+    press(&mut app, "^X");
     assert_eq!(dialog(&app).0.socket.id, id(1));
 }
 
@@ -112,11 +112,11 @@ fn a_row_that_stands_for_one_socket_closes_it_and_one_for_several_asks_which() {
     for tab in ["2", "4"] {
         let mut app = many(0);
         press(&mut app, tab);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert_eq!(dialog(&app).0.socket.id, id(1), "{tab}");
         let mut app = many(3);
         press(&mut app, tab);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(
             matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Socket(sockets), .. }) if sockets.len() == 4),
             "{tab}: {:?}",
@@ -128,13 +128,13 @@ fn a_row_that_stands_for_one_socket_closes_it_and_one_for_several_asks_which() {
         assert!(enter(&mut app).is_empty(), "Enter opened it");
         let mut app = many(60);
         press(&mut app, tab);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(matches!(app.mode, Mode::Normal) && notice(&app).contains("stands for 61 sockets"), "{}", notice(&app));
     }
     for tab in ["5", "6"] {
         let mut app = many(3);
         press(&mut app, tab);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(matches!(app.mode, Mode::Normal) && !notice(&app).is_empty(), "{tab}");
     }
 }
@@ -142,7 +142,7 @@ fn a_row_that_stands_for_one_socket_closes_it_and_one_for_several_asks_which() {
 #[test]
 fn what_came_of_it_is_said_and_a_sample_is_asked_for() {
     let mut app = app_on(vec![tcp(1).local("10.0.0.7:80").remote("10.0.0.8:9")]);
-    press(&mut app, "gX");
+    press(&mut app, "^X");
     let (close, _) = dialog(&app);
     press(&mut app, "y");
     for (outcome, part) in [
@@ -171,12 +171,12 @@ fn what_cannot_be_closed_or_proved_is_refused_before_it_is_asked_about() {
         (tcp(1).with(|socket| socket.protocol = crate::model::endpoint::Protocol::Mptcp), "subflows"),
     ] {
         let mut app = app_on(vec![socket]);
-        press(&mut app, "gX");
+        press(&mut app, "^X");
         assert!(matches!(app.mode, Mode::Normal) && notice(&app).contains(part), "{}", notice(&app));
     }
     let mut app = app_on(vec![tcp(1).held_by(&[nginx()])]);
     app.config.doubt = Some(ProcMismatch::ForeignProc);
-    for key in ["gX", "gK"] {
+    for key in ["^X", "^K"] {
         press(&mut app, key);
         assert!(matches!(app.mode, Mode::Normal), "{key}");
         assert_eq!(notice(&app), ProcMismatch::ForeignProc.sentence(), "{key}");

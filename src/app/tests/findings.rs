@@ -80,7 +80,7 @@ fn the_selection_stays_with_its_finding_whatever_its_place() {
     assert_eq!(chosen(&app), Some(13), "the one that took its place");
     app.show_findings(Vec::new());
     assert_eq!(chosen(&app), None);
-    press(&mut app, "jkgGeKy");
+    press(&mut app, "jk^GeKy");
     assert!(app.notices.latest().is_some());
 }
 
@@ -115,7 +115,7 @@ fn a_signal_goes_to_the_process_of_the_finding() {
         process_shares: shares,
         ..leak(11, Severity::Warning)
     }]);
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else { panic!("{:?}", app.mode) };
     assert_eq!(owners.iter().map(|one| one.id.pid).collect::<Vec<_>>(), [11, 12], "of those that are still there");
     code(&mut app, KeyCode::Esc);

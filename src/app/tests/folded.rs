@@ -68,7 +68,7 @@ fn what_is_alike_is_one_line_and_the_leak_stands_first() {
 #[test]
 fn a_line_is_unfolded_in_place_the_oldest_first_and_folded_again() {
     let mut app = leaking();
-    press(&mut app, "gl");
+    press(&mut app, "^l");
     let unfolded = lines(&app);
     assert_eq!(&unfolded[..3], ["jdbc-pool 10.0.0.20:5432 30", "#30", "#29"]);
     assert_eq!((unfolded[11].as_str(), unfolded.len()), ("20 more", 14));
@@ -86,7 +86,7 @@ fn a_line_is_unfolded_in_place_the_oldest_first_and_folded_again() {
 #[test]
 fn more_of_a_line_are_shown_on_its_last_line() {
     let mut app = leaking();
-    press(&mut app, "gl");
+    press(&mut app, "^l");
     (0..11).for_each(|_| drop(press(&mut app, "j")));
     assert_eq!(under_cursor(&app), "20 more");
     press(&mut app, "l");
@@ -97,7 +97,7 @@ fn more_of_a_line_are_shown_on_its_last_line() {
 #[test]
 fn enter_leads_from_a_line_to_its_sockets_and_from_a_socket_to_its_details() {
     let mut app = leaking();
-    press(&mut app, "g");
+    press(&mut app, "^");
     enter(&mut app);
     assert!(!app.panels.connections.is_folded());
     assert_eq!(app.panels.connections.live, 30);
@@ -112,7 +112,7 @@ fn enter_leads_from_a_line_to_its_sockets_and_from_a_socket_to_its_details() {
 #[test]
 fn the_selection_stays_with_its_line_and_its_socket() {
     let mut app = leaking();
-    press(&mut app, "gj");
+    press(&mut app, "^j");
     assert_eq!(under_cursor(&app), "nginx :443 clients 5");
     let added = (300..330).map(|cookie| leaked(cookie, 50)).collect();
     send(&mut app, Delta { added, ..delta(101) });
@@ -126,7 +126,7 @@ fn the_selection_stays_with_its_line_and_its_socket() {
 #[test]
 fn a_signal_is_for_the_process_of_a_line_and_a_close_for_one_of_its_sockets() {
     let mut app = leaking();
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     assert!(
         matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Signal { process, .. }, .. }) if process.id.pid == 4121)
     );
@@ -144,7 +144,7 @@ fn of_several_processes_of_one_program_it_is_asked_which_is_meant() {
     let of = |cookie: u64, pid: u32| connection(tcp(cookie).held_by(&[process(pid, "worker")]), 0);
     send(&mut app, Delta { added: vec![of(1, 10), of(2, 11), of(3, 12)], ..delta(100) });
     assert_eq!(lines(&app), ["worker 10.0.0.2:80 3"]);
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     app.background(usize::MAX);
     assert!(
         matches!(&app.mode, Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) if owners.len() == 3)
@@ -210,7 +210,7 @@ fn a_filter_counts_what_passes_it() {
     enter(&mut app);
     app.background(usize::MAX);
     assert_eq!(lines(&app), ["jdbc-pool 10.0.0.20:5432 10", "nginx :443 1"]);
-    press(&mut app, "gl");
+    press(&mut app, "^l");
     app.background(usize::MAX);
     assert_eq!(lines(&app).len(), 2 + 10, "what does not pass is not unfolded");
     send(&mut app, delta(105));
@@ -252,7 +252,7 @@ fn of_what_is_unfolded_the_sockets_on_the_screen_are_looked_up_between_full_samp
     let mut app = leaking();
     let partial = SampleIntervals { full_every: Some(Duration::from_secs(5)), ..SampleIntervals::default() };
     send(&mut app, Delta { sample_intervals: partial, ..delta(101) });
-    let effects = press(&mut app, "gl");
+    let effects = press(&mut app, "^l");
     let visible = |effects: &[Effect]| {
         effects.iter().find_map(|effect| match effect {
             Effect::Collect(needs) => Some(needs.visible.len()),
@@ -328,7 +328,7 @@ fn counts_that_flicker_move_no_line_and_a_line_that_grows_for_good_goes_up() {
 #[test]
 fn a_line_is_copied_and_explained() {
     let mut app = leaking();
-    press(&mut app, "g");
+    press(&mut app, "^");
     press(&mut app, "y");
     let texts = match &app.mode {
         Mode::Menu(Menu { choice: MenuChoice::Text(texts), .. }) => texts.clone(),

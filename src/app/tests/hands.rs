@@ -52,9 +52,9 @@ fn history_that_no_file_has_is_lost_only_after_a_second_q() {
 #[test]
 fn a_key_that_does_nothing_says_so_once() {
     let mut app = three();
-    press(&mut app, "b");
-    assert!(notice(&app).starts_with("b does nothing here"), "{}", notice(&app));
-    press(&mut app, "b");
+    press(&mut app, "v");
+    assert!(notice(&app).starts_with("v does nothing here"), "{}", notice(&app));
+    press(&mut app, "v");
     assert_eq!(notice(&app), "");
     for nth in 0..200 {
         app.turn(Msg::Key(KeyEvent::new(
@@ -68,7 +68,7 @@ fn a_key_that_does_nothing_says_so_once() {
 #[test]
 fn a_notice_goes_when_it_has_been_read_and_not_with_a_sample() {
     let mut app = three();
-    press(&mut app, "b");
+    press(&mut app, "v");
     let number = app.notices.latest().expect("said").0.number;
     (101..150).for_each(|second| drop(send(&mut app, delta(second))));
     assert_ne!(notice(&app), "");

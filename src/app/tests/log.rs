@@ -93,7 +93,7 @@ fn the_log_has_a_filter_of_its_own_and_that_of_the_connections_does_not_touch_it
 
 /// Picks a row that the log has something of.
 fn choose_changed(app: &mut App) -> u64 {
-    press(app, "g");
+    press(app, "^");
     while selected(app).is_none_or(|cookie| cookie > 2) {
         press(app, "j");
     }

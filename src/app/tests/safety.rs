@@ -235,7 +235,7 @@ fn a_row_of_several_owners_asks_which_one() {
     for (tab, pids) in [("3", &[11, 12, 13][..]), ("7", &[11, 12, 13])] {
         let mut app = app_on(sockets());
         press(&mut app, tab);
-        press(&mut app, "gK");
+        press(&mut app, "^K");
         let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else {
             panic!("{tab}: {:?} {}", app.mode, notice(&app))
         };
@@ -246,7 +246,7 @@ fn a_row_of_several_owners_asks_which_one() {
         listener(1, 80).held_by(&[worker(11), worker(12)]),
         tcp(5).local("10.0.0.1:80").held_by(&[worker(14)]),
     ]);
-    press(&mut app, "4gK");
+    press(&mut app, "4^K");
     let Mode::Menu(Menu { choice: MenuChoice::Owner { owners, .. }, .. }) = &app.mode else {
         panic!("{:?} {}", app.mode, notice(&app))
     };
@@ -257,7 +257,7 @@ fn a_row_of_several_owners_asks_which_one() {
 fn a_signal_goes_only_to_who_still_holds_the_socket_of_the_row() {
     let inode = std::num::NonZeroU32::new(77);
     let mut app = app_on(vec![tcp(1).with(move |socket| socket.inode = inode).held_by(&[nginx()])]);
-    press(&mut app, "gK");
+    press(&mut app, "^K");
     enter(&mut app);
     let effects = press(&mut app, "y");
     assert!(

@@ -41,11 +41,11 @@ fn dialog(app: &App) -> Vec<String> {
 #[test]
 fn space_tags_and_goes_down_and_the_frame_counts() {
     let mut app = held((120, 40));
-    press(&mut app, "g ");
+    press(&mut app, "^ ");
     assert_eq!((tagged(&app), selected(&app)), (1, Some(2)));
     press(&mut app, " ");
     assert!(app.title().starts_with("2 tagged · "), "{}", app.title());
-    press(&mut app, "g ");
+    press(&mut app, "^ ");
     assert!(app.title().starts_with("1 tagged · ") && !app.tags.contains(Tag::Socket(id(1))));
     press(&mut app, "U");
     assert_eq!((tagged(&app), notice(&app).as_str()), (0, "1 row untagged"));
@@ -56,7 +56,7 @@ fn space_tags_and_goes_down_and_the_frame_counts() {
 #[test]
 fn a_tag_goes_with_its_socket_and_leaves_with_it() {
     let mut app = held((120, 40));
-    press(&mut app, "gj I");
+    press(&mut app, "^j I");
     assert!(app.tags.contains(Tag::Socket(id(2))), "the order is another one");
     press(&mut app, "*");
     assert_eq!((tagged(&app), notice(&app).as_str()), (4, "4 rows tagged; U untags"));
@@ -170,7 +170,7 @@ fn kill_needs_its_second_yes_for_all_and_the_protected_are_left_out() {
 #[test]
 fn the_tagged_sockets_are_closed_in_one_go_and_what_came_of_it_is_counted() {
     let mut app = held((120, 40));
-    press(&mut app, "g  X");
+    press(&mut app, "^  X");
     app.background(usize::MAX);
     let effects = press(&mut app, "y");
     let [Effect::CloseAll(closes)] = effects.as_slice() else { panic!("{effects:?}") };
@@ -226,7 +226,7 @@ fn a_list_that_does_not_fit_is_read_to_its_end_before_it_can_be_confirmed() {
             if pages == 0 {
                 press(&mut app, "G");
                 assert!(!app.dialog_view().expect("a dialog").is_whole, "{size:?}: what is between was not seen");
-                press(&mut app, "g");
+                press(&mut app, "^");
             }
             code(&mut app, KeyCode::PageDown);
             pages += 1;
@@ -256,7 +256,7 @@ fn another_size_of_the_window_is_read_anew() {
 #[test]
 fn all_tagged_rows_are_copied_each_on_a_line_of_its_own() {
     let mut app = held((120, 40));
-    press(&mut app, "g  y");
+    press(&mut app, "^  y");
     let Mode::Menu(Menu { choice: MenuChoice::Lines(kinds), .. }) = &app.mode else { panic!("{}", notice(&app)) };
     let pids = kinds.iter().find(|kind| kind.label == "pid").expect("pids");
     assert_eq!(pids.lines, ["4121"], "the same is there once");
@@ -270,7 +270,7 @@ fn all_tagged_rows_are_copied_each_on_a_line_of_its_own() {
 fn tagged_rows_go_to_a_new_file_whose_name_says_the_format() {
     let mut app = held((120, 40));
     let save = |app: &mut App| press(app, "o");
-    press(&mut app, "g  ");
+    press(&mut app, "^  ");
     save(&mut app);
     let offered = match &app.mode {
         Mode::Export(edit) => edit.line.text().to_owned(),

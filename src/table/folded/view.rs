@@ -137,6 +137,15 @@ impl FoldedView {
         }
     }
 
+    /// The store is another one: lines are made anew, and stand where they belong at once. Those that are unfolded stay so.
+    pub fn forget_store(&mut self) {
+        self.unfolded.retain(|key, _| key.is_of_any_store());
+        self.marks = FxHashMap::default();
+        self.standings = Standings::default();
+        (self.sockets, self.passing) = (FxHashMap::default(), FxHashMap::default());
+        (self.pass, self.made_of) = (None, None);
+    }
+
     /// What it is sorted by; by [`WHY`], the worst stand first, and keep their places.
     pub const fn sort(&self) -> SortKey {
         self.sort

@@ -54,7 +54,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
         ("nginx", listener(1, 443), vec!["0.0.0.0:443", "LISTEN"]),
     ];
     for ((name, socket, ends), ascii) in scenes.into_iter().flat_map(|scene| [(scene.clone(), false), (scene, true)]) {
-        for (open, is_close) in [("gX", true), ("gK\n", false), ("gKjjj\n", false)] {
+        for (open, is_close) in [("^X", true), ("^K\n", false), ("^Kjjj\n", false)] {
             let mut app = app_with_target(name, socket.clone());
             let keys: Vec<_> =
                 open.chars().map(|key| if key == '\n' { KeyCode::Enter } else { KeyCode::Char(key) }).collect();
@@ -62,7 +62,7 @@ fn what_can_be_confirmed_is_on_the_screen_at_every_size() {
             app.background(usize::MAX);
             assert!(app.dialog_view().is_some(), "{name} {open}: {:?}", app.mode);
             // Every size for the one that needs most room, and sizes all over for the others.
-            let (across, down) = if name == "orders-api-serv" && !ascii && open != "gKjjj\n" { (1, 1) } else { (7, 3) };
+            let (across, down) = if name == "orders-api-serv" && !ascii && open != "^Kjjj\n" { (1, 1) } else { (7, 3) };
             let sizes =
                 (1..=130).step_by(across).flat_map(|width| (1..=40).step_by(down).map(move |height| (width, height)));
             for size in sizes {
@@ -101,7 +101,7 @@ fn confirm(app: &mut App) -> Vec<Effect> {
 #[test]
 fn forty_by_ten_is_enough_for_both_ends_of_ipv6_and_a_long_command_line() {
     let socket = || tcp(1).local(LOCAL).remote(REMOTE).state(TcpState::CloseWait).queues(20_001, 300);
-    for open in [vec!['g', 'X'], vec!['g', 'K', '\n']] {
+    for open in [vec!['^', 'X'], vec!['^', 'K', '\n']] {
         let mut app = app_with_target("orders-api-serv", socket());
         app.turn(Msg::Resize(40, 10));
         let keys: Vec<_> =
