@@ -213,8 +213,11 @@ impl App {
         if let Some(span) = &self.timeline.span {
             if is_replay {
                 let (position, length) = (self.store.at().since(span.first.at), span.length());
-                parts.push((2, format!("  {}", time_text(position))));
-                parts.push((3, format!(" of {}", time_text(length))));
+                let length = time_text(length);
+                // What is beside it keeps its place.
+                let position = format!("{:>width$}", time_text(position), width = length.len());
+                parts.push((2, format!("  {position}")));
+                parts.push((3, format!(" of {length}")));
             } else {
                 let ago = self.end_of(span).at.since(self.store.at());
                 parts.push((2, format!("  {} ago", time_text(ago))));

@@ -98,7 +98,9 @@ impl Replay {
         let segments = found.iter().filter_map(|(path, header)| Segment::of_file(path, header.clone()).ok());
         let timeline = Timeline::new(segments.collect());
         let note = (others > 0).then(|| {
-            DisplayText::new(&format!("files in {name} that are left out, as they are no recordings of format 6: {others}"))
+            DisplayText::new(&format!(
+                "files in {name} that are left out, as they are no recordings of format 6: {others}"
+            ))
         });
         Self::of_timeline(timeline, &header, name, note)
     }
@@ -134,11 +136,7 @@ impl Replay {
 
     fn of(player: Player, header: &Header, name: DisplayText) -> Result<Self, SourceError> {
         let mut replay = Self {
-            info: SourceInfo {
-                kind: SourceKind::Replay,
-                host: header.host.clone(),
-                abilities: Abilities::default(),
-            },
+            info: SourceInfo { kind: SourceKind::Replay, host: header.host.clone(), abilities: Abilities::default() },
             recorded_from: header.kind,
             name,
             player,

@@ -8,6 +8,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 mod clicks;
+mod clock;
 mod dialogs;
 mod keys;
 mod names;

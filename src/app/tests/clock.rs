@@ -55,12 +55,12 @@ fn rows(app: &App) -> Vec<u64> {
 #[test]
 fn keys_ask_for_moments_of_a_recording_and_the_header_says_where_it_is() {
     let mut app = replay();
-    assert_eq!(app.clock_text(99).as_deref(), Some("REPLAY 2026-01-01 00:01:40  0:00 of 1:00:00"));
+    assert_eq!(app.clock_text(99).as_deref(), Some("REPLAY 2026-01-01 00:01:40     0:00 of 1:00:00"));
     assert_eq!(wished(&press(&mut app, "}")), Some(160));
     assert_eq!(wished(&press(&mut app, "}")), Some(220), "from the moment that was asked for");
     app.turn(moment(2, 220, &[1, 2], true));
-    assert_eq!(app.clock_text(99).as_deref(), Some("REPLAY 2026-01-01 00:03:40  2:00 of 1:00:00"));
-    assert_eq!(app.clock_text(40).as_deref(), Some("REPLAY 00:03:40  2:00 of 1:00:00"));
+    assert_eq!(app.clock_text(99).as_deref(), Some("REPLAY 2026-01-01 00:03:40     2:00 of 1:00:00"));
+    assert_eq!(app.clock_text(40).as_deref(), Some("REPLAY 00:03:40     2:00 of 1:00:00"));
     assert_eq!(app.clock_text(20).as_deref(), Some("REPLAY 00:03:40"));
     assert_eq!(wished(&press(&mut app, "{")), Some(160));
     app.turn(moment(3, 160, &[1, 2], true));

@@ -119,8 +119,7 @@ impl Context {
             section::EVENT_STATUS => self.event_status = take_status(&self.event_status, bytes)?,
             section::USAGE => self.usage = take_list(&self.usage, (USAGE_MAX, "processes"), bytes, take_usage)?,
             section::DESCRIPTORS => {
-                let descriptors =
-                    take_list(&self.descriptors, (USAGE_MAX, "processes"), bytes, take_descriptors)?;
+                let descriptors = take_list(&self.descriptors, (USAGE_MAX, "processes"), bytes, take_descriptors)?;
                 if !descriptors.is_sorted_by_key(|(process, _)| *process) {
                     return Err(RecordingFault::Nonsense("processes are out of order"));
                 }

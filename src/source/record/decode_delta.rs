@@ -9,9 +9,7 @@ use crate::model::socket::SocketId;
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::record::bytes::BytesIn;
 use crate::source::record::context::Context;
-use crate::source::record::format::{
-    LOSSES_MAX, RecordingFault, SOCKETS_MAX, TRANSITIONS_MAX, section,
-};
+use crate::source::record::format::{LOSSES_MAX, RecordingFault, SOCKETS_MAX, TRANSITIONS_MAX, section};
 use crate::source::record::holders::ReadHolders;
 use crate::source::record::relative::Relative;
 use crate::source::record::row::{self, OwnedRow};

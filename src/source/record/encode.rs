@@ -59,7 +59,11 @@ impl Encoder {
         }
         result?;
         let length = self.content.bytes.len();
-        if length > CONTENT_BYTES_MAX as usize { Err(RecordingFault::TooLong(length as u64)) } else { Ok(&self.content.bytes) }
+        if length > CONTENT_BYTES_MAX as usize {
+            Err(RecordingFault::TooLong(length as u64))
+        } else {
+            Ok(&self.content.bytes)
+        }
     }
 
     /// Takes in a delta that is not written: the next frame has to be a key frame.

@@ -8,9 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::process::{Holders, Owner, Process, ProcessId, Thread};
 use crate::source::record::bytes::{BytesIn, BytesOut};
-use crate::source::record::format::{
-    HOLDERS_MAX, MEMBERS_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault,
-};
+use crate::source::record::format::{HOLDERS_MAX, MEMBERS_MAX, PROCESS_TEXT_BYTES_MAX, PROCESSES_MAX, RecordingFault};
 
 /// The numbers of owners without a process; then come two for each set of holders: of a live owner and of a remembered one.
 const NO_PROCESS: [Owner; 5] = [Owner::None, Owner::Unaccepted, Owner::Hidden, Owner::Unseen, Owner::Vanished];

@@ -262,7 +262,11 @@ fn are_same(one: Option<Rates>, other: Option<Rates>) -> bool {
 }
 
 /// What was moved from `old` to `new` in that time, per second.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "it is compared with what is so rounded")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "it is compared with what is so rounded"
+)]
 fn by_counts(old: &Connection, new: &Connection, over: Duration) -> Option<Rates> {
     let (old, new) = (old.socket.tcp?.bytes?, new.socket.tcp?.bytes?);
     let rate = |new: u64, old: u64| (new.saturating_sub(old) as f64 / over.as_secs_f64()) as f32;

@@ -114,12 +114,7 @@ impl SampleWriter {
 
     /// Writes a sample to the end of `bytes`: what it changes, and what a person may want to go to. Every delta has to be told, as
     /// the writer keeps the rows. After an error `bytes` is as it was, the sample is left out, and the next one begins a group.
-    pub fn sample(
-        &mut self,
-        delta: &Delta,
-        marks: &[RecordedMark],
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), RecordingFault> {
+    pub fn sample(&mut self, delta: &Delta, marks: &[RecordedMark], bytes: &mut Vec<u8>) -> Result<(), RecordingFault> {
         let begin = bytes.len();
         let before = std::mem::take(&mut self.head);
         self.undo = Undo { written: self.written, is_new: self.is_new, index: self.index.size() };

@@ -68,7 +68,8 @@ fn a_sample_that_is_refused_leaves_the_file_as_it_was() {
     let length = fs::metadata(&path).expect("a file").len();
     assert_eq!(recorder.bytes(), length);
 
-    let next = |millis: u64| Delta { at: first.at.after(Duration::from_millis(millis)), added: Vec::new(), ..first.clone() };
+    let next =
+        |millis: u64| Delta { at: first.at.after(Duration::from_millis(millis)), added: Vec::new(), ..first.clone() };
     let older = Delta { at: Timestamp(first.at.0 - 1), ..next(0) };
     assert!(recorder.write(&older, &[]).is_err());
     let noisy = next(1_000);

@@ -128,8 +128,7 @@ impl Segment {
     }
 
     fn goes_on(&self, earlier: &Self) -> bool {
-        self.header.run == earlier.header.run
-            && earlier.index.last_sequence.wrapping_add(1) == self.header.sequence
+        self.header.run == earlier.header.run && earlier.index.last_sequence.wrapping_add(1) == self.header.sequence
     }
 }
 
@@ -156,8 +155,7 @@ impl Timeline {
         let mut earlier: Option<&Segment> = None;
         for segment in &self.segments {
             span.samples += segment.index.samples;
-            let shifted =
-                |mark: &RecordedMark| RecordedMark { at: segment.shift.of(mark.at), ..mark.clone() };
+            let shifted = |mark: &RecordedMark| RecordedMark { at: segment.shift.of(mark.at), ..mark.clone() };
             let marks = segment.index.marks.iter().map(shifted);
             let pause = earlier.and_then(|earlier| segment.pause_after(earlier));
             span.marks.extend(pause.into_iter().chain(marks));
@@ -182,8 +180,11 @@ impl Segment {
         let is_told = self.index.marks.first().is_some_and(|mark| mark.severity.is_none());
         let paused = first.at.since(earlier.last().at);
         let sentence = || DisplayText::new(&format!("nothing was recorded for {} before", units::age(paused)));
-        (!self.goes_on(earlier) && !is_told)
-            .then(|| RecordedMark { at: first.at, severity: None, sentence: sentence() })
+        (!self.goes_on(earlier) && !is_told).then(|| RecordedMark {
+            at: first.at,
+            severity: None,
+            sentence: sentence(),
+        })
     }
 }
 
