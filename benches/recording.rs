@@ -97,7 +97,8 @@ fn bytes_a_sample(window: Duration) -> f64 {
         if begun.elapsed() >= window {
             break;
         }
-        std::thread::sleep(Duration::from_secs(1));
+        let due = begun + Duration::from_secs(lengths.len() as u64);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     // What is found about a machine in the first seconds is no steady state.
     let steady = &lengths[(lengths.len() / 4).max(1)..];
