@@ -38,16 +38,16 @@ impl CliCommand for DiffCommand {
     const ABOUT: &'static str = "Print what differs between two moments of recordings";
     const NOTES: CommandNotes = CommandNotes {
         examples: &[
-            example("conntop diff leak.conntop@+1s leak.conntop", "the begin and the end of a recording"),
-            example("conntop diff recorder@14:00 recorder@14:05", "five minutes of a flight recorder"),
+            example("conntop diff leak.conntop@+0 leak.conntop", "its begin and its end"),
+            example("conntop diff recorder@14:00 recorder@14:05", "these five minutes"),
             example("conntop diff recorder@-1h now state:close-wait", "an hour ago and now"),
-            example("conntop diff --format json --limit 0 leak.conntop@+0 leak.conntop", "for scripts"),
+            example("conntop diff --limit 0 recorder@-10m recorder", "no single sockets"),
         ],
         paragraphs: &[
             "\
 First come the groups of sockets of one process with one peer in one state of
-which there are more or fewer, the largest change first; then the sockets that are
-new, in another state, or gone. A program that was started again is the same
+which there are more or fewer, the largest change first; then the sockets that
+are new, in another state, or gone. A program that was started again is the same
 program. FILTER is applied at each moment by itself. CSV has the groups only.",
             "\
 TIME is 14:05, 14:05:30, '2026-01-31 14:05', -5m (before the end) or +90s (after

@@ -46,23 +46,24 @@ impl CliCommand for RecordCommand {
         examples: &[
             example("conntop record leak.conntop", "until Ctrl-C"),
             example("conntop record --for 3600 leak.conntop", "for an hour"),
-            example("conntop record --count 10 --interval 5 leak.conntop", "ten samples"),
+            example("conntop record --count 10 leak.conntop", "ten samples"),
             example("conntop record --keep 24h --max-size 1G recorder", "always the last day"),
             example("conntop record - > leak.conntop", "through a pipe"),
         ],
         paragraphs: &[
             "\
---count counts samples. Every sample is whole in the recording before the next is
-taken, so whatever ends the command leaves a recording that can be played. The
-file must not exist. Only you may read it, for it holds addresses and names of
-processes. Ctrl-C and SIGTERM end the recording in good order.",
+--count counts samples. Every sample is whole in the recording before the next
+is taken, so whatever ends the command leaves a recording that can be played.
+The file must not exist. Only you may read it, for it holds addresses and names
+of processes. Ctrl-C and SIGTERM end the recording in good order.",
             "\
-With --max-size it is a flight recorder, which runs for weeks: DIR holds segments,
-each a recording of its own, whose names sort in the order of time. All of them
-together never take more than SIZE; what is older than AGE is removed, a segment
-at a time. DIR must be new, empty or that of a recorder, and yours alone. The next
-start goes on there. A disk that is full or cannot be written to does not end it:
-it says so once, goes on when that works again, and marks the gap.",
+With --max-size it is a flight recorder, which runs for weeks. FILE is then a
+directory that is new, empty or a recorder's, and yours alone. It holds
+segments, each a recording of its own, whose names sort in the order of time.
+Together they never take more than SIZE; what is older than AGE is removed, a
+segment at a time. The next start goes on there. A disk that is full or cannot
+be written to does not end it: it says so once, goes on when that works again,
+and marks the gap.",
         ],
         exits: EXITS,
     };
