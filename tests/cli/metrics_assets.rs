@@ -11,6 +11,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::program::conntop;
+use crate::skip::skip;
 
 static SERIES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\bconntop_[a-z0-9_]+").expect("a pattern"));
 static LABEL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"([a-z_]+)=~?""#).expect("a pattern"));
@@ -111,4 +112,20 @@ fn the_units_start_what_there_is_and_are_hardened_alike() {
     }
     let timer = text("systemd/conntop-metrics-once.timer");
     assert!(timer.contains("WantedBy=timers.target") && timer.contains("OnUnitActiveSec="), "{timer}");
+}
+
+/// systemd itself says whether they are units: it knows every key, and whether the program is there.
+#[test]
+fn systemd_takes_the_units() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let names = ["conntop-metrics.service", "conntop-metrics-once.service", "conntop-metrics-once.timer"];
+    for name in names {
+        let unit = text(&format!("systemd/{name}")).replace("/usr/local/bin/conntop", env!("CARGO_BIN_EXE_conntop"));
+        fs::write(folder.path().join(name), unit).expect("written");
+    }
+    let verified =
+        Command::new("systemd-analyze").args(["verify", "--man=no"]).args(names).current_dir(folder.path()).output();
+    let Ok(verified) = verified else { return skip("systemd-analyze cannot be started") };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && said.is_empty(), "{said}");
 }

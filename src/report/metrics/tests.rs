@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::catalog::{METRICS, MetricKind};
@@ -139,6 +140,29 @@ fn whatever_a_process_calls_itself_the_text_stays_valid_and_short() {
     assert_eq!(of_processes.len(), names.len(), "{of_processes:?}");
     assert!(text.contains("process=\"a\\\"b\"") && text.contains("process=\"back\\\\slash\""), "{text}");
     assert!(text.lines().all(|line| line.len() < 400), "{text}");
+}
+
+/// Names that are cut to the same text are one series, which holds all of them: a series that stands twice would break the scrape.
+#[test]
+fn long_names_that_begin_alike_are_one_series() {
+    let name = |end: u8| DisplayText::from_bytes(&[vec![b'x'; 10_000], vec![end]].concat(), 20_000);
+    let holder = |pid, end| Arc::new(Process { name: name(end), ..(*process(pid, "x")).clone() });
+    let sockets = [(1, b'a'), (2, b'b')].map(|(pid, end)| tcp(u64::from(pid)).held_by(&[holder(pid, end)]).build());
+    let series = parsed(&text_of(&store_of(sockets), &[]));
+    let of_processes: Vec<_> =
+        series.iter().filter(|(name, _)| name.starts_with("conntop_process_tcp_connections")).collect();
+    assert_eq!(of_processes.len(), 1, "{of_processes:?}");
+    assert_eq!(of_processes[0].1.to_string(), "2");
+}
+
+proptest! {
+    #[test]
+    fn no_names_make_the_text_invalid(names: Vec<Vec<u8>>) {
+        let sockets = names.iter().zip(1..).map(|(name, at)| tcp(at).held_by(&[named(100, name)]).build());
+        let series = parsed(&text_of(&store_of(sockets), &[]));
+        let all = series["conntop_tcp_connections{state=\"established\",family=\"ipv4\"}"].to_string();
+        prop_assert_eq!(all, names.len().to_string());
+    }
 }
 
 #[test]
