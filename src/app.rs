@@ -96,7 +96,7 @@ use crate::app::settings::SharedSettings;
 use crate::app::tabs::{Panels, Tab};
 use crate::app::tags::Tags;
 use crate::app::themes::ThemeList;
-use crate::app::timeline::Timeline;
+use crate::app::timeline::ScreenClock;
 use crate::model::action::{Kill, ProcMismatch, Protection};
 use crate::model::host_name::Lookups;
 use crate::model::process::ProcessId;
@@ -189,7 +189,7 @@ pub struct App {
     /// Whether the user holds the screen still.
     pub frozen: bool,
     /// Which moment is shown.
-    timeline: Timeline,
+    timeline: ScreenClock,
     /// The deltas that came while the screen stood still.
     pub pending: PendingDeltas,
     /// What enters and leaves each state.
@@ -246,7 +246,7 @@ impl App {
             acted: Acted::default(),
             notices: Notices::default(),
             frozen: false,
-            timeline: Timeline::default(),
+            timeline: ScreenClock::default(),
             pending: PendingDeltas::default(),
             flows: Flows::default(),
             processes: 0,

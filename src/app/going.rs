@@ -70,7 +70,9 @@ impl App {
             if now <= span.first.at {
                 return self.say(NoticeLevel::Plain, IS_FIRST);
             }
-            let known = self.store.history().samples().iter().rev().map(|sample| sample.at).find(|at| *at < now);
+            // A moment that is still being read may be no sample of its own; what is known of others leads further back.
+            let samples = self.store.history().samples().iter().rev().map(|sample| sample.at);
+            let known = samples.filter(|_| self.timeline.wish.is_some()).find(|at| *at < now);
             let before = known.unwrap_or_else(|| now.before(Duration::from_nanos(1)));
             self.timeline.is_playing = false;
             return self.go_to(before, WishedSample::Before);

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 
 use crate::app::clock;
 use crate::app::layout::Layout;
-use crate::app::moment::{Moment, MomentWish, PlaySpeed};
+use crate::app::moment::{LEAD_IN, Moment, MomentWish, PlaySpeed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::Severity;
 use crate::model::delta::Delta;
@@ -37,7 +37,7 @@ const MARKS_MAX: usize = 1_000;
 /// Where the clock is, and what is known of the time around it.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
-pub struct Timeline {
+pub struct ScreenClock {
     /// What can be gone to, as the source has told it; `None` where it has not, or cannot go back.
     pub(in crate::app) span: Option<RecordedSpan>,
     /// What is now, while the screen shows the past of a live source.
@@ -68,7 +68,7 @@ pub struct Timeline {
     pub(in crate::app) is_dragging: bool,
 }
 
-impl Default for Timeline {
+impl Default for ScreenClock {
     fn default() -> Self {
         Self {
             span: None,
@@ -148,11 +148,11 @@ impl App {
         if self.config.source.kind == SourceKind::Replay {
             return None;
         }
-        let samples = self.store.history().samples();
-        let (first, last) = (samples.front()?.at, samples.back()?.at);
+        let last = self.store.at();
+        let first = self.first_sample?.max(last.before(LEAD_IN));
+        let samples = self.store.deltas();
         let moment = |at| RecordedMoment { at, wall: self.store.wall_of(at) };
-        let span =
-            RecordedSpan { first: moment(first), last: moment(last), samples: samples.len() as u64, marks: Vec::new() };
+        let span = RecordedSpan { first: moment(first), last: moment(last), samples, marks: Vec::new() };
         Some(RecordedSpan { marks: self.marks(&span), ..span })
     }
 
@@ -314,7 +314,7 @@ impl App {
     pub(in crate::app) fn short_memory(&self) -> Option<String> {
         let span = self.timeline.span.as_ref().filter(|_| self.is_in_past())?;
         let watched = span.last.at.since(self.first_sample?);
-        let meant = watched.min(crate::app::moment::LEAD_IN);
+        let meant = watched.min(LEAD_IN);
         let is_short = span.length() + Duration::from_secs(30) < meant;
         is_short.then(|| format!("{} are kept: so much changes that 64 MiB hold no more", units::lasted(span.length())))
     }

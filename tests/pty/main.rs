@@ -13,6 +13,7 @@ mod session;
 mod skip;
 
 mod act;
+mod clock;
 mod escapes;
 mod multiplexers;
 mod saving;

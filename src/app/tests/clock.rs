@@ -147,7 +147,8 @@ fn in_past() -> App {
     send(&mut app, Delta { added: vec![connection(tcp(4), 102)], ..delta(102) });
     let effects = press(&mut app, "[");
     assert_eq!(effects[0], Effect::Play(false));
-    assert_eq!(wish(&effects), Some(MomentWish { number: 1, at: seconds(101), sample: WishedSample::Before }));
+    let last = MomentWish { number: 1, at: seconds(102).before(Duration::from_nanos(1)), sample: WishedSample::Before };
+    assert_eq!(wish(&effects), Some(last), "the last sample before this one");
     app.turn(moment(1, 101, &[1, 2, 3], true));
     assert!(app.is_in_past());
     app
