@@ -234,7 +234,7 @@ impl App {
     pub fn new(config: Config) -> Self {
         let store = Store::new(config.source.clone());
         let mut panels = Panels::new(&config, &store);
-        panels.change_tables(|table| table.columns_mut().show_hosts(config.settings.lookups == Lookups::On));
+        panels.change_tables(|table| table.columns_mut().show_peer_names(config.settings.lookups == Lookups::On));
         panels.set_up(&config.settings.screen);
         let mut app = Self {
             panels,
@@ -292,6 +292,10 @@ impl App {
             Msg::Moment(moment) => self.on_moment(*moment),
             Msg::MomentFailed(number, why) => self.on_moment_failed(number, &why),
             Msg::PastEnded => self.on_past_ended(),
+            Msg::HostFindings(found) => {
+                self.panels.findings.note_by_host(*found);
+                Vec::new()
+            }
             Msg::Kill(report) => self.on_kill_report(&report),
             Msg::Close(report) => self.on_close_report(&report),
             Msg::Exported(report) => self.on_export_report(&report),

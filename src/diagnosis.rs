@@ -6,6 +6,7 @@
 //! `evaluation` gathers rows into groups (`group`), asks the rule of each (`rule`, `rules`) for its judgement (`case`), and
 //! remembers the past of groups for slopes and steadiness (`memory`, `track`).
 
+pub mod by_host;
 mod case;
 mod causes;
 mod connect_attempts;

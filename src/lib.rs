@@ -15,6 +15,7 @@ pub mod runtime;
 mod skip;
 pub mod source;
 pub mod store;
+pub mod streams;
 pub mod table;
 pub mod tracker;
 pub mod ui;

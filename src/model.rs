@@ -16,6 +16,7 @@ pub mod event;
 pub mod exposure;
 pub mod facts;
 pub mod host_name;
+pub mod hosts;
 pub mod interface;
 pub mod memory;
 pub mod netns;

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fields;
 pub mod findings;
 pub mod format;
+pub mod hosts;
 pub mod list;
 pub mod metrics;
 pub mod netstat;

@@ -81,6 +81,10 @@ pub enum Pace {
     After(Duration),
     /// Never: that was the last one of a recording.
     Last,
+    /// When it comes, which is waited for: it is asked for at once. A stream has no pace of its own.
+    AsItComes,
+    /// It has not come yet, and `sink` was told of no sample: it is asked for again at once.
+    NotYet,
 }
 
 /// Why no sample could be taken, as one sentence that says what to do next.
@@ -111,10 +115,15 @@ pub enum Choice {
         /// The same seed gives the same life.
         seed: u64,
     },
-    /// A recording.
+    /// A recording, or a stream of one.
     Replay {
         /// The file.
         path: PathBuf,
+    },
+    /// Several of them, shown together.
+    Replays {
+        /// The files.
+        paths: Vec<PathBuf>,
     },
 }
 
@@ -155,6 +164,8 @@ pub fn open(choice: &Choice) -> Result<Box<dyn Source>, SourceError> {
         Choice::Portable => Ok(Box::new(portable::PortableSource::open()?)),
         Choice::Synthetic { seed } => Ok(Box::new(synthetic::Synthetic::new(*seed))),
         Choice::Replay { path } => Ok(Box::new(replay::Replay::open(path)?)),
+        // They are tracked before they are one source: see `streams`.
+        Choice::Replays { .. } => Err(usage("recordings of several hosts are shown by list, check, watch and replay")),
     }
 }
 

@@ -44,11 +44,13 @@ use crate::model::delta::{AsOf, Delta, Gap, SampleIntervals};
 use crate::model::descriptors::{Descriptors, of_process};
 use crate::model::event::EventStatus;
 use crate::model::facts::Facts;
+use crate::model::hosts::{HostNumber, HostStatus};
 use crate::model::memory::TableSize;
 use crate::model::process::{Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::SourceInfo;
-use crate::model::socket::{Socket, SocketId};
+use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_info::TcpDetail;
+use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
 use crate::store::alike::key::AlikePeer;
 use crate::store::attempt_history::AttemptHistory;
@@ -97,6 +99,7 @@ pub struct Store {
     unlisted: FxHashSet<SocketId>,
     overtaken_at: Timestamp,
     as_of: AsOf,
+    host_statuses: Arc<Vec<HostStatus>>,
     host_names: HostNames,
     /// Made when it is asked for, and again after the next delta.
     listeners: OnceCell<Listeners>,
@@ -134,6 +137,7 @@ impl Store {
             unlisted: FxHashSet::default(),
             overtaken_at: Timestamp::default(),
             as_of: AsOf::default(),
+            host_statuses: Arc::default(),
             host_names: HostNames::default(),
             listeners: OnceCell::new(),
             waiting: Arc::default(),
@@ -191,6 +195,27 @@ impl Store {
     /// Where the data comes from.
     pub fn source(&self) -> &SourceInfo {
         &self.source
+    }
+
+    /// What becomes of the streams of the hosts that are shown; none where the source is no stream.
+    pub fn host_statuses(&self) -> &[HostStatus] {
+        &self.host_statuses
+    }
+
+    /// Whether several hosts are shown.
+    pub fn has_hosts(&self) -> bool {
+        !self.names.hosts.is_empty()
+    }
+
+    /// The host with this number; without one, the only one.
+    pub fn host_numbered(&self, host: Option<HostNumber>) -> &DisplayText {
+        let host = host.and_then(|host| self.names.hosts.0.get(host.place()));
+        host.map_or(&self.source.host, |host| &host.name)
+    }
+
+    /// The host that the network namespace `netns` is on.
+    pub fn host_of(&self, netns: NetnsId) -> &DisplayText {
+        self.names.hosts.of(netns).map_or(&self.source.host, |host| &host.name)
     }
 
     /// When the last sample was taken: "now" for every age that is shown.

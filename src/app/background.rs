@@ -230,7 +230,9 @@ impl App {
     /// Brings everything that is derived from the data up to date, or starts to; the steps that it took.
     fn finish_intake(&mut self, pending: DeltaIntake) -> usize {
         let closed_before = self.store.closed().total();
+        let statuses = self.store.host_statuses().to_vec();
         let touched = self.store.finish(pending.intake);
+        self.say_of_hosts(&statuses);
         self.first_sample.get_or_insert(self.store.at());
         self.panels.connections.view.apply(&touched, &self.store);
         let closed = usize::try_from(self.store.closed().total() - closed_before).unwrap_or(usize::MAX);

@@ -210,7 +210,7 @@ impl App {
             }
             GroupKey::Remote { protocol, port, .. } => (None, protocol, port?),
             GroupKey::PortPool(route) => (Some(Rule::EphemeralPorts), Protocol::Tcp, route.to.port),
-            GroupKey::Process(_) | GroupKey::NoProcess(_) => return None,
+            GroupKey::Process(_) | GroupKey::NoProcess(..) => return None,
         };
         Some(Explained { rule, state: None, port: Some(self.port(protocol, port)) })
     }

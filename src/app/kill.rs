@@ -246,10 +246,10 @@ impl App {
 
     fn candidates_of_group(&mut self, key: GroupKey) -> Result<Candidates, String> {
         match key {
-            GroupKey::NoProcess(NoProcess::Hidden) => Err(hidden_sentence()),
-            GroupKey::NoProcess(NoProcess::Unaccepted) => Err(unaccepted_sentence()),
-            GroupKey::NoProcess(NoProcess::Vanished) => Err(vanished_sentence()),
-            GroupKey::NoProcess(NoProcess::None) => Err(nobody_sentence()),
+            GroupKey::NoProcess(NoProcess::Hidden, _) => Err(hidden_sentence()),
+            GroupKey::NoProcess(NoProcess::Unaccepted, _) => Err(unaccepted_sentence()),
+            GroupKey::NoProcess(NoProcess::Vanished, _) => Err(vanished_sentence()),
+            GroupKey::NoProcess(NoProcess::None, _) => Err(nobody_sentence()),
             GroupKey::Process(id) => match self.store.rows().process(id) {
                 Some(process) => Ok(Candidates::one(Arc::clone(process))),
                 None => Err("that process holds no sockets any more; the kernel keeps what is left of them".to_owned()),
@@ -277,7 +277,7 @@ impl App {
         let is_queue = matches!(row.peers.only(), Some(AlikePeer::Here { role: PortRole::Queue, .. }));
         match (key.owner, row.only_process()) {
             _ if is_queue => Err(unaccepted_sentence()),
-            (Some(FoldOwner::Nobody(why)), _) => self.candidates_of_group(GroupKey::NoProcess(why)),
+            (Some(FoldOwner::Nobody(why)), _) => self.candidates_of_group(GroupKey::NoProcess(why, None)),
             (Some(FoldOwner::Remembered(_)), _) => Err(nobody_sentence()),
             (_, Some(process)) => self.candidates_of_group(GroupKey::Process(process)),
             (_, None) => {

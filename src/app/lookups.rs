@@ -38,7 +38,7 @@ impl App {
         };
         self.config.settings.lookups = lookups;
         self.store.host_names_mut().clear();
-        self.panels.change_tables(|table| table.columns_mut().show_hosts(lookups == Lookups::On));
+        self.panels.change_tables(|table| table.columns_mut().show_peer_names(lookups == Lookups::On));
         self.refresh_panel();
         self.say(NoticeLevel::Plain, text)
     }
@@ -58,7 +58,9 @@ impl App {
     fn visible_peers(&self) -> Vec<IpAddr> {
         let shown = match &self.page {
             Page::Detail(detail) => detail.row.iter().map(|row| row.connection.socket.remote.addr).collect(),
-            Page::Tab if self.panel().table().is_some_and(|table| table.columns().shows_hosts(self.table_width())) => {
+            Page::Tab
+                if self.panel().table().is_some_and(|table| table.columns().shows_peer_names(self.table_width())) =>
+            {
                 self.panel().peers(&self.panel_context())
             }
             Page::Tab => Vec::new(),

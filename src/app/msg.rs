@@ -4,6 +4,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::app::click::ClickTarget;
 use crate::app::moment::Moment;
+use crate::diagnosis::by_host::FoundByHost;
 use crate::model::action::KillReport;
 use crate::model::closing::CloseReport;
 use crate::model::delta::Delta;
@@ -66,6 +67,8 @@ pub enum Msg {
     MomentFailed(u64, DisplayText),
     /// The clock of the past has come to now.
     PastEnded,
+    /// What is wrong with each of several hosts, as of the sample that follows.
+    HostFindings(Box<FoundByHost>),
     /// A signal had this outcome.
     Kill(KillReport),
     /// A socket that was to be closed had this outcome.

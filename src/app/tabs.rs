@@ -239,7 +239,7 @@ impl Panels {
     /// The panel that lists the group `key`.
     pub const fn of_group(&self, key: GroupKey) -> &GroupPanel {
         match key {
-            GroupKey::Process(_) | GroupKey::NoProcess(_) => &self.processes,
+            GroupKey::Process(_) | GroupKey::NoProcess(..) => &self.processes,
             GroupKey::Remote { .. } => &self.remotes,
             GroupKey::Listener { .. } | GroupKey::OneOfListeners(_) => &self.listeners,
             GroupKey::PortPool(_) => &self.ports,

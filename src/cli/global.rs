@@ -45,9 +45,10 @@ action, and `[]` takes them away. `conntop keys --format json` lists the names o
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub(super) struct GlobalOptions {
-    /// Where to look: auto, linux, procfs, portable, synthetic[:SEED], or replay:FILE
+    /// Where to look: auto, linux, procfs, portable, synthetic[:SEED], or replay:FILE; replay:- reads standard input, and several
+    /// recordings are shown together
     #[arg(long, global = true, value_name = "SOURCE", value_parser = SOURCE, default_value = "auto", hide_possible_values = true)]
-    source: Choice,
+    source: Vec<Choice>,
     /// Show a made-up server; the same as --source synthetic
     #[arg(long, global = true)]
     demo: bool,
@@ -78,6 +79,16 @@ impl GlobalOptions {
         self.settings()?.open(&self.choice()?)
     }
 
+    /// The same for a command that is about one host.
+    pub(super) fn open_one_host(&self) -> Result<Box<dyn Source>, Failure> {
+        match self.choice()? {
+            Choice::Replays { .. } => {
+                Err(Failure::Usage("this command is about one host; run it once for each --source".to_owned()))
+            }
+            choice => self.settings()?.open(&choice),
+        }
+    }
+
     /// Whether only ASCII may be written as far as the command line and the locale say.
     pub(super) fn only_ascii(&self) -> bool {
         settings::only_ascii(self.options.ascii, None)
@@ -85,9 +96,10 @@ impl GlobalOptions {
 
     /// The source that was asked for.
     pub(super) fn choice(&self) -> Result<Choice, Failure> {
-        match (self.demo, &self.source) {
-            (true, Choice::Auto) => Ok(Choice::parse("synthetic")?),
-            (false, source) | (true, source @ Choice::Synthetic { .. }) => Ok(source.clone()),
+        match (self.demo, &self.source[..]) {
+            (true, [Choice::Auto]) => Ok(Choice::parse("synthetic")?),
+            (false, [source]) | (true, [source @ Choice::Synthetic { .. }]) => Ok(source.clone()),
+            (false, several) => several_hosts(several),
             (true, _) => Err(Failure::Usage("--demo is a source of its own; leave out --source".to_owned())),
         }
     }
@@ -96,4 +108,15 @@ impl GlobalOptions {
     pub(super) const fn asked_interval(&self) -> Option<Duration> {
         self.options.interval
     }
+}
+
+/// Recordings of several hosts.
+fn several_hosts(sources: &[Choice]) -> Result<Choice, Failure> {
+    let path = |source: &Choice| if let Choice::Replay { path } = source { Some(path.clone()) } else { None };
+    let paths: Option<Vec<PathBuf>> = sources.iter().map(path).collect();
+    paths.map(|paths| Choice::Replays { paths }).ok_or_else(|| {
+        let sentence =
+            "several sources are recordings of several hosts; write --source replay:FILE for each, or one source";
+        Failure::Usage(sentence.to_owned())
+    })
 }

@@ -9,8 +9,12 @@ use crate::cli::settings::Settings;
 use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::diagnosis::Diagnosis;
-use crate::model::delta::{Delta, Gap, Transition};
+use crate::diagnosis::by_host::{FoundByHost, HostDiagnoses};
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::thresholds::Thresholds;
+use crate::model::delta::{Delta, Gap, HostDelta, Transition};
 use crate::model::event::{EventSourceStatus, EventStatus};
+use crate::model::hosts::HostNumber;
 use crate::model::snapshot::Needs;
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
@@ -33,6 +37,9 @@ pub(super) struct Samples {
     tracker: Tracker,
     store: Store,
     diagnosis: Diagnosis,
+    /// What is wrong with each of several hosts.
+    by_host: HostDiagnoses,
+    found_by_host: FoundByHost,
     diagnoses: bool,
     keeps_deltas: bool,
     first: Option<Timestamp>,
@@ -44,12 +51,19 @@ pub(super) struct SampleChanges {
     pub(super) pace: Pace,
     /// What happened since the last one.
     pub(super) transitions: Vec<Transition>,
-    /// Where events were lost.
-    pub(super) gaps: Vec<Gap>,
+    /// Where events were lost, each with its host where there are several.
+    pub(super) gaps: Vec<(Option<HostNumber>, Gap)>,
     /// Who tells of what happens between samples.
     pub(super) event_status: EventStatus,
     /// All of it, where that is kept.
     pub(super) delta: Option<Delta>,
+}
+
+impl SampleChanges {
+    /// Where events were lost, whichever host lost them.
+    pub(super) fn all_gaps(&self) -> Vec<Gap> {
+        self.gaps.iter().map(|(_, gap)| *gap).collect()
+    }
 }
 
 impl Samples {
@@ -64,6 +78,8 @@ impl Samples {
             needs: settings.needs(),
             tracker: Tracker::new(),
             diagnosis: Diagnosis::new(settings.shared.thresholds.clone()).ignoring(settings.shared.ignore.clone()),
+            by_host: HostDiagnoses::new(settings.shared.thresholds.clone(), settings.shared.ignore.clone()),
+            found_by_host: FoundByHost::default(),
             diagnoses: true,
             keeps_deltas: false,
             first: None,
@@ -98,11 +114,12 @@ impl Samples {
         let sampled = taker.take(|source, snapshot| source.sample(needs, &mut Tracking { tracker, snapshot }))?;
         let Some(pace) = sampled else { return Ok(None) };
         let snapshot = &mut self.taker.snapshot;
-        let delta = self.tracker.finish(snapshot);
+        let mut delta = self.tracker.finish(snapshot);
+        let by_host = std::mem::take(&mut delta.by_host);
         let taken = SampleChanges {
             pace,
             transitions: delta.transitions.clone(),
-            gaps: delta.gaps.clone(),
+            gaps: gaps(&delta, &by_host),
             event_status: delta.event_status.clone(),
             delta: self.keeps_deltas.then(|| delta.clone()),
         };
@@ -110,7 +127,10 @@ impl Samples {
         snapshot.sockets.clear();
         snapshot.sockets.shrink_to(SOCKETS_KEPT);
         self.store.apply(delta);
-        if self.diagnoses {
+        if self.diagnoses && self.store.has_hosts() {
+            self.by_host.observe(by_host);
+            self.found_by_host = self.by_host.found(self.store.names());
+        } else if self.diagnoses {
             self.diagnosis.observe(&self.store);
         }
         self.first.get_or_insert(self.store.at());
@@ -157,10 +177,37 @@ impl Samples {
         is_live && held >= limits.held_dead_many as usize && self.watched() <= limits.settled
     }
 
-    /// What is wrong now.
+    /// What looks for what is wrong, where there is one host.
     pub(super) const fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis
     }
+
+    /// What is wrong now, the worst first.
+    pub(super) fn findings(&self) -> &[Finding] {
+        if self.store.has_hosts() { &self.found_by_host.findings } else { self.diagnosis.findings() }
+    }
+
+    /// How many more there are.
+    pub(super) fn left_out(&self) -> usize {
+        if self.store.has_hosts() { self.found_by_host.left_out } else { self.diagnosis.left_out() }
+    }
+
+    /// How many the user has acknowledged.
+    pub(super) fn ignored(&self) -> usize {
+        if self.store.has_hosts() { self.found_by_host.ignored } else { self.diagnosis.ignored() }
+    }
+
+    /// The limits that the rules compare with.
+    pub(super) const fn thresholds(&self) -> &Thresholds {
+        self.diagnosis.thresholds()
+    }
+}
+
+fn gaps(delta: &Delta, by_host: &[HostDelta]) -> Vec<(Option<HostNumber>, Gap)> {
+    if by_host.is_empty() {
+        return delta.gaps.iter().map(|gap| (None, *gap)).collect();
+    }
+    by_host.iter().flat_map(|part| part.delta.gaps.iter().map(|gap| (Some(part.host), *gap))).collect()
 }
 
 /// Why less is seen than could be, each sentence said once. The one place in which commands that go on remember what they

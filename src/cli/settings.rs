@@ -11,7 +11,7 @@ use crate::app::keymap::remap::Keymap;
 use crate::app::screen_setup::{ColumnsSetup, GroupSetup, ScreenSetup, SortSetup, SpanSetup};
 use crate::app::settings::SharedSettings;
 use crate::cli::themes::{self, ThemeChoice, ThemeNameError};
-use crate::cli::{Failure, output, terminal, values};
+use crate::cli::{Failure, output, say, terminal, values};
 use crate::diagnosis::ignore::{IGNORES_MAX, Ignore};
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::host_name::Lookups;
@@ -19,6 +19,7 @@ use crate::model::query::SocketQuery;
 use crate::model::snapshot::{AskedByName, Needs};
 use crate::model::units::parse::deserialize_span;
 use crate::source::{self, Choice, Source, users};
+use crate::streams;
 use crate::table::filter::saved::SavedFilters;
 
 /// The settings as the command line or the config file give them; what is not given is `None` or empty.
@@ -234,7 +235,11 @@ impl Settings {
 
     /// Opens the source of `choice`, if it can do what is asked for.
     pub(super) fn open(&self, choice: &Choice) -> Result<Box<dyn Source>, Failure> {
-        let source = source::open(choice)?;
+        let source = match choice {
+            Choice::Replay { path } => streams::open(std::slice::from_ref(path), &mut |sentence| say(sentence))?,
+            Choice::Replays { paths } => streams::open(paths, &mut |sentence| say(sentence))?,
+            _ => source::open(choice)?,
+        };
         let kind = source.info().kind;
         if self.shared.all_namespaces && !kind.sees_namespaces() {
             let sentence = format!(

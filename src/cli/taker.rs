@@ -59,6 +59,11 @@ impl SampleTaker {
     ) -> Result<Option<Pace>, Failure> {
         self.begun = Instant::now();
         match sample(&mut *self.source, &mut self.snapshot) {
+            Ok(Pace::NotYet) => {
+                // That was waited for already.
+                self.next = NextSample::After(self.begun.elapsed());
+                Ok(None)
+            }
             Ok(pace) => {
                 if let Some(sentence) = self.retries.worked(Instant::now(), &mut self.snapshot) {
                     say(&sentence);
@@ -66,6 +71,7 @@ impl SampleTaker {
                 self.next = match pace {
                     Pace::Interval => NextSample::Paced,
                     Pace::After(time) => NextSample::After(time),
+                    Pace::AsItComes | Pace::NotYet => NextSample::After(Duration::ZERO),
                     Pace::Last => NextSample::Never,
                 };
                 Ok(Some(pace))

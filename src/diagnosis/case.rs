@@ -71,7 +71,7 @@ impl Context<'_> {
 
     /// Whether `netns` is the network namespace of which the kernel's limits and counters are known.
     pub(super) fn is_own_namespace(&self, netns: NetnsId) -> bool {
-        self.store.names().own.is_none_or(|own| own == netns)
+        self.store.names().own_beside(netns).is_none_or(|own| own == netns)
     }
 
     /// Since when the socket of `row` was in `state` before it came into `CLOSE`, if it was seen there.

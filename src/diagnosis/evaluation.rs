@@ -218,7 +218,7 @@ impl Evaluation {
                 .memory
                 .finish(evaluator.store, outlasts)
                 .into_iter()
-                .for_each(|held| self.findings.take(Some(held), evaluator.ignores));
+                .for_each(|held| self.findings.take(Some(held), evaluator));
             self.findings.join(evaluator.store);
             self.phase = EvaluationPhase::Done;
         }

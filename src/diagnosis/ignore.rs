@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::diagnosis::finding::{Finding, FindingScope};
 use crate::diagnosis::rule::Rule;
+use crate::model::process::Names;
 
 /// The most of them: each is compared with each finding.
 pub const IGNORES_MAX: usize = 256;
@@ -81,15 +82,15 @@ impl Ignore {
         Ok(())
     }
 
-    /// Whether `finding` is one of these.
-    pub fn matches(&self, finding: &Finding) -> bool {
+    /// Whether `finding` is one of these; `names` tell the number that its host has for its network namespace.
+    pub fn matches(&self, finding: &Finding, names: &Names) -> bool {
         let end = endpoint(finding);
         let process = program(finding);
         finding.rule() == self.rule
             && self.process.as_deref().is_none_or(|name| process == Some(name))
             && self.port.is_none_or(|port| end.is_some_and(|(_, known)| known == port))
             && self.addr.is_none_or(|ip| end.is_some_and(|(known, _)| known == ip.to_canonical()))
-            && self.netns.is_none_or(|netns| finding.key.netns.0 == netns)
+            && self.netns.is_none_or(|netns| names.namespace_number(finding.key.netns) == netns)
     }
 
     /// As `--ignore` takes it, for a shell to be quoted: `exposed-risky-port:process:redis-server port:6379`.

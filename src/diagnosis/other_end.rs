@@ -73,7 +73,7 @@ fn named(rows: &[&SocketRow]) -> Option<String> {
 fn namespace(case: &Case, netns: NetnsId) -> Option<String> {
     let names = case.context.store.names();
     let is_other = netns != case.group.key.netns;
-    is_other.then(|| names.namespaces.get(&netns).map_or_else(|| netns.0.to_string(), ToString::to_string))
+    is_other.then(|| names.namespace_text(netns))
 }
 
 /// A peer with an address that only a private network has may be a container of this machine.

@@ -9,7 +9,6 @@ use crate::diagnosis::case::Judgement;
 use crate::diagnosis::evaluator::GroupEvaluator;
 use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, ProgramName};
 use crate::diagnosis::group::SocketGroup;
-use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::{causes, one_cause, rules};
 use crate::store::Store;
 
@@ -47,7 +46,7 @@ impl SettlingGroups {
         if self.of_family == 0 {
             if let Some(together) = self.together.take().filter(|together| together.places > 1) {
                 let judgement = evaluator.judge(&together);
-                findings.take(evaluator.settle(&together, judgement), evaluator.ignores);
+                findings.take(evaluator.settle(&together, judgement), evaluator);
                 return 1;
             }
             return self.begin_family();
@@ -56,7 +55,7 @@ impl SettlingGroups {
         let Some((group, judgement)) = self.rest.next() else { return 0 };
         let rolls_up = rules::definition(group.key.rule).rolls_up && is_unhashed(&group);
         let joins = rolls_up && (self.is_crowd || judgement.is_none());
-        findings.take(evaluator.settle(&group, judgement.filter(|_| !joins)), evaluator.ignores);
+        findings.take(evaluator.settle(&group, judgement.filter(|_| !joins)), evaluator);
         if joins {
             let program = group.processes.program().map(ProgramName::named);
             let key = FindingKey { program, scope: FindingScope::Process, ..group.key };
@@ -93,9 +92,9 @@ pub(super) struct FindingList {
 
 impl FindingList {
     /// Takes a finding in, if there is one; of those that the user has acknowledged only the number.
-    pub(super) fn take(&mut self, finding: Option<Finding>, ignores: &[Ignore]) {
+    pub(super) fn take(&mut self, finding: Option<Finding>, evaluator: &GroupEvaluator<'_>) {
         let Some(finding) = finding else { return };
-        if ignores.iter().any(|ignore| ignore.matches(&finding)) {
+        if evaluator.ignores.iter().any(|ignore| ignore.matches(&finding, evaluator.store.names())) {
             self.ignored += 1;
             return;
         }
@@ -116,14 +115,18 @@ impl FindingList {
     /// The worst first, and how many are left out: what happens before what stands, then by severity, rule, and size in
     /// powers of two, so that neighbours do not change places with every socket.
     pub(super) fn into_sorted(self) -> (Vec<Finding>, usize) {
-        let mut kept = self.found;
-        kept.sort_by_key(|finding| {
-            let rule = finding.rule();
-            let size = finding.sockets.checked_ilog2();
-            (rules::definition(rule).kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
-        });
-        let left_out = kept.len().saturating_sub(FINDINGS_MAX);
-        kept.truncate(FINDINGS_MAX);
-        (kept, left_out)
+        sorted(self.found)
     }
+}
+
+/// As [`FindingList::into_sorted`].
+pub(super) fn sorted(mut kept: Vec<Finding>) -> (Vec<Finding>, usize) {
+    kept.sort_by_key(|finding| {
+        let rule = finding.rule();
+        let size = finding.sockets.checked_ilog2();
+        (rules::definition(rule).kind, Reverse(finding.severity), rule, Reverse(size), finding.key)
+    });
+    let left_out = kept.len().saturating_sub(FINDINGS_MAX);
+    kept.truncate(FINDINGS_MAX);
+    (kept, left_out)
 }

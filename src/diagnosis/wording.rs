@@ -241,8 +241,9 @@ fn is_any(local: Destination) -> bool {
 
 /// Only where there is more than one.
 fn push_netns(text: &mut String, case: &Case) {
-    let netns = case.group.key.netns.0;
-    if netns != 0 && case.context.store.names().namespaces.len() > 1 {
+    let names = case.context.store.names();
+    let netns = names.namespace_number(case.group.key.netns);
+    if netns != 0 && names.namespaces.len() > 1 {
         push(text, format_args!("netns={netns}"));
     }
 }

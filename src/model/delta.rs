@@ -13,6 +13,7 @@ use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::event::EventStatus;
 pub use crate::model::event::{EventSource, FinalCounters};
 use crate::model::facts::Facts;
+use crate::model::hosts::{HostNumber, HostStatus};
 use crate::model::network::Network;
 use crate::model::outcome::{EndReport, Outcome};
 use crate::model::process::{Names, Owner, ProcessId, Usage};
@@ -406,4 +407,18 @@ pub struct Delta {
     pub sample_intervals: SampleIntervals,
     /// Of which moment that is which this sample did not list.
     pub as_of: AsOf,
+    /// What becomes of the streams of the hosts that are shown; none where the source is no stream.
+    pub host_statuses: Arc<Vec<HostStatus>>,
+    /// Where several hosts are shown: what each of those that had a sample had alone. The rows are those of above, the facts,
+    /// descriptors and all else only its own. `self` has no facts then, as they are those of one machine.
+    pub by_host: Vec<HostDelta>,
+}
+
+/// What one of several hosts has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostDelta {
+    /// The host.
+    pub host: HostNumber,
+    /// What changed there.
+    pub delta: Delta,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::exposure::AddressKinds;
+use crate::model::hosts::NamedHosts;
 use crate::model::netns::NetnsId;
 use crate::model::text::{DisplayText, deserialize_name};
 use crate::model::time::WallTime;
@@ -260,4 +261,25 @@ pub struct Names {
     pub reachable: BTreeMap<(NetnsId, u32), AddressKinds>,
     /// The service unit, container or pod of a cgroup, by the inode of its directory.
     pub units: BTreeMap<u64, DisplayText>,
+    /// The hosts that are shown together, whose numbers all of these are; none where there is only one. Recordings are of one.
+    #[serde(skip)]
+    pub hosts: NamedHosts,
+}
+
+impl Names {
+    /// The network namespace that conntop is in on the host of `netns`; `None` where it is not known.
+    pub fn own_beside(&self, netns: NetnsId) -> Option<NetnsId> {
+        if self.hosts.is_empty() { self.own } else { self.hosts.of(netns)?.own }
+    }
+
+    /// The number of the network namespace `netns` on its host: the inode of `/proc/PID/ns/net`.
+    pub fn namespace_number(&self, netns: NetnsId) -> u32 {
+        self.hosts.namespace_number(netns)
+    }
+
+    /// What the network namespace `netns` is called, or its number.
+    pub fn namespace_text(&self, netns: NetnsId) -> String {
+        let named = self.namespaces.get(&netns);
+        named.map_or_else(|| self.namespace_number(netns).to_string(), ToString::to_string)
+    }
 }

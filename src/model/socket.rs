@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::address::{Address, Destination};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
+use crate::model::hosts::number_of_host;
 pub use crate::model::netns::NetnsId;
 use crate::model::process::Owner;
 use crate::model::tcp_info::TcpInfo;
@@ -65,6 +66,12 @@ impl SocketId {
     /// The identity with this [`Self::number`], read from a recording.
     pub const fn from_number((value, is_cookie): (u64, bool), netns: NetnsId) -> Self {
         Self { value, netns, is_cookie }
+    }
+
+    /// The same in another network namespace, or under another number of its own.
+    #[must_use]
+    pub const fn in_namespace(self, netns: NetnsId) -> Self {
+        Self { netns, ..self }
     }
 
     /// The network namespace.
@@ -289,7 +296,7 @@ impl Socket {
 
     /// The number of its cgroup, where the kernel gives one.
     pub fn cgroup_id(&self) -> Option<u64> {
-        self.cgroup.map(NonZeroU64::get).filter(|id| *id < NO_CGROUP)
+        self.cgroup.map(NonZeroU64::get).filter(|id| *id < NO_CGROUP).map(number_of_host)
     }
 
     /// What the kernel needs to find this socket again.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::report::format::TargetFormat;
-use crate::report::format::json::{self, DocumentHead};
+use crate::report::format::json::{self, DocumentHead, LineHead};
 use crate::report::format::text::{self, TextHeading};
 use crate::store::Store;
 use crate::store::row::{RowIndex, SocketRow};
@@ -61,6 +61,16 @@ pub(in crate::report) struct PlanDocument<'a, T, L> {
     targets: &'a [T],
 }
 
+/// A line of `--format ndjson`, which stands alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "line")]
+pub(in crate::report) struct TargetLine<'a, T> {
+    #[serde(flatten)]
+    head: LineHead<'a>,
+    #[serde(flatten)]
+    target: &'a T,
+}
+
 impl<T: Serialize, L: Serialize> PlanTable<'_, T, L> {
     fn write(&self, store: &Store, format: TargetFormat, out: &mut impl Write) -> io::Result<()> {
         let Self { headings, cells, dry_run, left_out, targets } = self;
@@ -69,7 +79,10 @@ impl<T: Serialize, L: Serialize> PlanTable<'_, T, L> {
                 let head = DocumentHead::of(store);
                 json::write_listing(out, &PlanDocument { head, dry_run: *dry_run, left_out, targets })
             }
-            TargetFormat::Ndjson => targets.iter().try_for_each(|target| json::write_document(out, target)),
+            TargetFormat::Ndjson => {
+                let line = |target| TargetLine { head: LineHead::of(store), target };
+                targets.iter().try_for_each(|target| json::write_document(out, &line(target)))
+            }
             TargetFormat::Text => text::write(out, headings, cells),
         }
     }

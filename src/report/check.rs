@@ -18,6 +18,7 @@ use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, DocumentHead};
 use crate::report::format::label::{Label, Labelled};
 use crate::report::format::socket::SocketObject;
+use crate::report::hosts;
 use crate::store::Store;
 use crate::table::filter::Filter;
 use crate::table::suggest;
@@ -236,7 +237,8 @@ fn harmless(text: &str) -> String {
 /// What could not be seen, in sentences.
 fn unseen(store: &Store) -> Vec<String> {
     let coverage = store.coverage();
-    let mut sentences: Vec<String> = coverage.degraded.iter().map(ToString::to_string).collect();
+    let of_hosts = hosts::sentences(store);
+    let mut sentences: Vec<String> = coverage.degraded.iter().chain(&of_hosts).map(ToString::to_string).collect();
     if coverage.owners_hidden > 0 {
         sentences.push(format!(
             "the owners of {} of {} sockets are hidden: need root (CAP_SYS_PTRACE)",

@@ -12,7 +12,7 @@ use crate::model::tcp_state::STATES;
 use crate::report::format::DocumentFormat;
 use crate::report::format::json::{self, LineHead, SCHEMA};
 use crate::report::format::schema;
-use crate::report::format::socket::SocketHolders;
+use crate::report::format::socket::{SocketHolders, SocketHost};
 use crate::report::format::text::{self, TextHeading};
 use crate::report::list::GroupBy;
 use crate::report::schemas::list::{GroupsDocument, ListDocument};
@@ -102,7 +102,7 @@ impl Field {
 /// The fields of a list of sockets.
 pub fn of_list() -> Vec<Field> {
     let around = [Field::of_type::<ListDocument<'_>>("list"), Field::of_type::<LineHead<'_>>("line")].concat();
-    [around, of_sockets("socket")].concat()
+    [around, Field::of_type::<SocketHost<'_>>("socket"), of_sockets("socket")].concat()
 }
 
 /// The fields of a list of groups.

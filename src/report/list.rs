@@ -21,8 +21,8 @@ use crate::report::format::{Format, csv, json, text, write_all};
 use crate::report::list::groups::ListedGroups;
 use crate::store::Store;
 use crate::store::row::SocketRow;
-use crate::table::column::{self, HOST};
-use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
+use crate::table::column::{self, PEER_NAME};
+use crate::table::connections::{COLUMNS, HOST, NAMESPACE, has_namespaces};
 use crate::table::filter::{Filter, UNIT_KEYS};
 use crate::table::query::{Question, SampleSeries};
 use crate::table::sort::SortKey;
@@ -35,7 +35,7 @@ mod groups;
 
 /// What text shows unless asked otherwise: what fits a line and is known after one sample.
 const TEXT_COLUMNS: [&str; 12] =
-    ["proto", "state", "recvq", "sendq", "local", "remote", HOST, "age", "pid", "process", "user", "verdict"];
+    ["proto", "state", "recvq", "sendq", "local", "remote", PEER_NAME, "age", "pid", "process", "user", "verdict"];
 
 /// What is printed, and how.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ impl List {
             (Some(groups), _) => groups.reads(),
             (None, _) if self.count_only => QueryFields::NONE,
             (None, Some(columns)) => of_columns(&mut columns.iter().copied()),
-            (None, None) => of_columns(&mut self.default_columns(true).into_iter()),
+            (None, None) => of_columns(&mut self.default_columns(None).into_iter()),
         };
         let sorted = of_columns(&mut self.sort.iter().map(|sort| sort.column));
         // The head of a document says how many other namespaces there are.
@@ -208,20 +208,22 @@ impl List {
 
     /// The peers whose names are printed, if they are found out in time; none where no names are.
     pub fn peers(&self, store: &Store) -> Vec<IpAddr> {
-        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(has_namespaces(store)));
+        let columns = self.columns.clone().unwrap_or_else(|| self.default_columns(Some(store)));
         let has_sockets = self.groups.is_none() && !self.count_only;
-        if !self.names || !has_sockets || !columns.iter().any(|&index| COLUMNS[index].key == HOST) {
+        if !self.names || !has_sockets || !columns.iter().any(|&index| COLUMNS[index].key == PEER_NAME) {
             return Vec::new();
         }
         self.sorted(store).into_iter().map(|row| row.connection.socket.remote.addr).collect()
     }
 
-    fn default_columns(&self, has_namespaces: bool) -> Vec<usize> {
-        let namespace = has_namespaces.then_some(NAMESPACE);
+    /// Those of `store`; without one, all that there may be.
+    fn default_columns(&self, store: Option<&Store>) -> Vec<usize> {
+        let namespace = store.is_none_or(has_namespaces).then_some(NAMESPACE);
+        let host = store.is_none_or(Store::has_hosts).then_some(HOST);
         match self.format {
             Format::Text => {
-                let shown = |key: &&str| self.names || *key != HOST;
-                let keys = TEXT_COLUMNS.into_iter().filter(shown).chain(namespace);
+                let shown = |key: &&str| self.names || *key != PEER_NAME;
+                let keys = host.into_iter().chain(TEXT_COLUMNS.into_iter().filter(shown)).chain(namespace);
                 keys.filter_map(|key| column::find(COLUMNS, key).ok()).collect()
             }
             Format::Json | Format::Ndjson | Format::Csv | Format::CsvSafe | Format::Plain => {
@@ -287,14 +289,11 @@ impl Selection<'_> {
             SelectedRows::Sockets(rows) => rows,
             SelectedRows::Number(_) => return self.write_count(out).map(|()| None),
         };
-        let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(has_namespaces(store)));
+        let columns = list.columns.clone().unwrap_or_else(|| list.default_columns(Some(store)));
         let objects = || SocketWriter::new(&columns, list.columns.is_none());
         // Whoever names columns gets these alone.
         let head = list.columns.is_none().then(|| LineHead::of(store));
-        let lines = || match &head {
-            Some(head) => objects().beginning_with(head),
-            None => objects(),
-        };
+        let lines = || objects().beginning_with(head.as_ref());
         match list.format {
             Format::Text => write_text(out, store, rows, &columns)?,
             Format::Json => json::write_list(out, store, &objects(), rows.iter().copied())?,
@@ -311,7 +310,8 @@ impl Selection<'_> {
         let count = self.len();
         match self.list.format {
             Format::Text | Format::Plain => writeln!(out, "{count}"),
-            Format::Csv | Format::CsvSafe => write!(out, "count\r\n{count}\r\n"),
+            Format::Csv => self.write_count_record::<Csv>(counted, out),
+            Format::CsvSafe => self.write_count_record::<CsvSafe>(counted, out),
             Format::Ndjson => {
                 writeln!(
                     out,
@@ -324,6 +324,18 @@ impl Selection<'_> {
                 writeln!(out, ",\"counted\":\"{counted}\",\"count\":{count}}}")
             }
         }
+    }
+}
+
+impl Selection<'_> {
+    fn write_count_record<F: RecordFormat>(&self, counted: &'static str, out: &mut impl Write) -> io::Result<()> {
+        let head = LineHead::of(self.store);
+        let names = LineHead::NAMES.into_iter().chain(["counted", "count"]);
+        csv::write_heading::<F>(out, names.map(Value::Text))?;
+        let count = Value::Count(self.len() as u64);
+        let mut record = Vec::new();
+        csv::append_record::<F>(&mut record, head.values(head.host()).into_iter().chain([Value::Text(counted), count]));
+        out.write_all(&record)
     }
 }
 
@@ -354,7 +366,8 @@ fn write_records<F: RecordFormat>(
     let names = head.map(|_| LineHead::NAMES.map(Value::Text)).into_iter().flatten();
     csv::write_heading::<F>(out, names.chain(columns.iter().map(|&index| Value::Text(COLUMNS[index].json))))?;
     write_all(out, rows.iter(), |buffer, row| {
-        let head = head.map(LineHead::values).into_iter().flatten();
+        let host = store.host_of(row.connection.socket.id.netns()).as_str();
+        let head = head.map(|head| head.values(host)).into_iter().flatten();
         csv::append_record::<F>(buffer, head.chain(columns.iter().map(|&index| (COLUMNS[index].value)(row, store))));
     })
 }

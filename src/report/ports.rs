@@ -131,6 +131,9 @@ fn write_text(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Wr
         left("UNIT"),
         left("DANGER"),
     ];
+    if store.has_hosts() {
+        headings.insert(0, left("HOST"));
+    }
     headings.extend(has_namespaces(store).then_some(left("NAMESPACE")));
     headings.push(left("NOTE"));
     let rows: Vec<Vec<Cow<'_, str>>> = listeners
@@ -149,6 +152,9 @@ fn write_text(listeners: &[ListenerReport<'_>], store: &Store, out: &mut impl Wr
                 listener.column("unit"),
                 listener.exposed_danger().map_or("", Danger::label).into(),
             ];
+            if store.has_hosts() {
+                cells.insert(0, listener.column("host"));
+            }
             cells.extend(has_namespaces(store).then(|| listener.column("netns_name")));
             cells.push(listener.note().into());
             cells

@@ -7,9 +7,9 @@ pub(in crate::report) mod list;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::report::act::PlanDocument;
 use crate::report::act::close::{CloseLeftOut, CloseTarget};
 use crate::report::act::kill::{KillLeftOut, KillTargetObject};
+use crate::report::act::{PlanDocument, TargetLine};
 use crate::report::check::CheckDocument;
 use crate::report::diff::{DiffDocument, DiffLine};
 use crate::report::fields::FieldsDocument;
@@ -32,7 +32,6 @@ pub struct SchemaFile {
 pub fn all() -> Vec<SchemaFile> {
     let file = |name, schema| SchemaFile { name, schema };
     let line = "a line of ndjson is $defs/line";
-    let target = "a line of ndjson is $defs/target";
     vec![
         file("list.json", document::<ListDocument<'_>, SocketLine<'_>>(&format!("conntop list --format json; {line}"))),
         file(
@@ -59,15 +58,15 @@ pub fn all() -> Vec<SchemaFile> {
         ),
         file(
             "close.json",
-            document::<PlanDocument<'_, CloseTarget<'_>, CloseLeftOut>, ()>(&format!(
-                "conntop close --format json; {target}"
+            document::<PlanDocument<'_, CloseTarget<'_>, CloseLeftOut>, TargetLine<'_, CloseTarget<'_>>>(&format!(
+                "conntop close --format json; {line}"
             )),
         ),
         file(
             "kill.json",
-            document::<PlanDocument<'_, KillTargetObject<'_>, KillLeftOut>, ()>(&format!(
-                "conntop kill --format json; {target}"
-            )),
+            document::<PlanDocument<'_, KillTargetObject<'_>, KillLeftOut>, TargetLine<'_, KillTargetObject<'_>>>(
+                &format!("conntop kill --format json; {line}"),
+            ),
         ),
     ]
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::diagnosis::finding::record::FindingRecord;
 use crate::diagnosis::finding::{Finding, FindingKey, Severity};
 use crate::model::delta::{AgeBasis, EventSource, Gap, Transition};
+use crate::model::hosts::HostNumber;
 use crate::model::outcome::Outcome;
 use crate::model::process::Owner;
 use crate::model::tcp_state::TcpState;
@@ -24,7 +25,7 @@ use crate::report::findings::{self, MatchingSockets};
 use crate::report::format::EventFormat;
 use crate::report::format::json::rfc3339;
 use crate::report::format::label::{Label, Labelled};
-use crate::report::format::socket::SocketObject;
+use crate::report::format::socket::{SocketFields, SocketObject};
 use crate::store::Store;
 use crate::store::past_rows;
 use crate::store::row::SocketRow;
@@ -50,8 +51,8 @@ pub struct WatchOptions {
 pub struct SampleEvents<'a> {
     /// The transitions of the delta that the store has just taken in.
     pub transitions: &'a [Transition],
-    /// Where events were lost.
-    pub gaps: &'a [Gap],
+    /// Where events were lost, each with its host where there are several.
+    pub gaps: &'a [(Option<HostNumber>, Gap)],
     /// What is wrong now.
     pub findings: &'a [Finding],
     /// How many more findings there are.
@@ -131,7 +132,7 @@ pub(in crate::report) struct ChangeEvent<'a> {
     #[serde(flatten)]
     change: SocketChange<'a>,
     #[serde(flatten)]
-    socket: SocketObject<'a>,
+    socket: SocketFields<'a>,
 }
 
 /// What an event about a socket says before the fields of that.
@@ -200,8 +201,6 @@ pub(in crate::report) struct FindingEvent<'a> {
     event: &'static str,
     /// When that was known, RFC 3339, UTC.
     at: String,
-    /// The host that it shows.
-    host: &'a str,
     /// found, changed (its severity) or ended.
     change: FindingChange,
     #[serde(flatten)]
@@ -232,8 +231,8 @@ impl<'w> EventStream<'w> {
     /// Writes what a sample brought: gaps, then transitions in their order, then findings. Every line goes out whole
     /// and at once.
     pub fn write(&mut self, store: &Store, events: SampleEvents<'_>, out: &mut impl Write) -> io::Result<()> {
-        for gap in events.gaps {
-            let line = self.gap(store, gap);
+        for (host, gap) in events.gaps {
+            let line = self.gap(store, *host, gap);
             self.put(out, line)?;
         }
         for transition in events.transitions {
@@ -263,11 +262,11 @@ impl<'w> EventStream<'w> {
         out.flush()
     }
 
-    fn gap(&self, store: &Store, gap: &Gap) -> Vec<u8> {
-        let event = GapEvent::of(store, gap);
+    fn gap(&self, store: &Store, host: Option<HostNumber>, gap: &Gap) -> Vec<u8> {
+        let event = GapEvent::of(store, host, gap);
         match self.watch.format {
-            EventFormat::Text => event.text().into_bytes(),
-            EventFormat::Plain => plain::gap(store, gap).into_bytes(),
+            EventFormat::Text => event.text(store).into_bytes(),
+            EventFormat::Plain => plain::gap(store, host, gap).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Gap(event)),
         }
     }
@@ -289,7 +288,7 @@ impl<'w> EventStream<'w> {
             EventFormat::Text => text(&change, store, transition, &row).into_bytes(),
             EventFormat::Plain => plain::change(store, transition, &row).into_bytes(),
             EventFormat::Ndjson => {
-                let socket = SocketObject::of(&row, store);
+                let socket = SocketFields::of(&row, store);
                 json(&EventRow::Change(Box::new(ChangeEvent { change, socket })))
             }
         })
@@ -340,7 +339,7 @@ impl LostLines {
     pub fn line(self, store: &Store, format: EventFormat) -> Vec<u8> {
         let event = GapEvent::of_lines(store, self);
         let mut line = match format {
-            EventFormat::Text => event.text().into_bytes(),
+            EventFormat::Text => event.text(store).into_bytes(),
             EventFormat::Plain => plain::lost_lines(store, self).into_bytes(),
             EventFormat::Ndjson => json(&EventRow::Gap(event)),
         };
@@ -352,12 +351,12 @@ impl LostLines {
 impl<'a> GapEvent<'a> {
     const NAME: &'static str = "gap";
 
-    fn of(store: &'a Store, gap: &Gap) -> Self {
+    fn of(store: &'a Store, host: Option<HostNumber>, gap: &Gap) -> Self {
         let at = |moment| rfc3339(store.wall_of(moment));
         Self {
             event: Self::NAME,
             at: at(gap.to),
-            host: host(store),
+            host: store.host_numbered(host).as_str(),
             lost: gap.lost,
             lost_from: at(gap.from),
             lost_to: at(gap.to),
@@ -370,7 +369,8 @@ impl<'a> GapEvent<'a> {
         Self {
             event: Self::NAME,
             at: at(lost.to),
-            host: host(store),
+            // Lines of all hosts are dropped.
+            host: store.source().host.as_str(),
             lost: Some(lost.count),
             lost_from: at(lost.from),
             lost_to: at(lost.to),
@@ -378,7 +378,8 @@ impl<'a> GapEvent<'a> {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, store: &Store) -> String {
+        let host = of_host(store, self.host);
         let Self { event, at, lost_from, told_by: Label(told_by), .. } = self;
         let lost = self.lost.map_or_else(|| "some".to_owned(), units::count);
         match told_by {
@@ -386,11 +387,11 @@ impl<'a> GapEvent<'a> {
                 format!("{at}  {event:<10}  {lost} lines dropped since {lost_from}, because their reader was too slow")
             }
             GapOrigin::Events(EventSource::Samples) => {
-                format!("{at}  {event:<10}  no sample could be taken since {lost_from}; lines may be missing")
+                format!("{at}  {event:<10}  {host}no sample could be taken since {lost_from}; lines may be missing")
             }
             GapOrigin::Events(EventSource::DestroyEvent | EventSource::Tracepoint) => {
                 let of = told_by.label();
-                format!("{at}  {event:<10}  {lost} events lost ({of}) since {lost_from}; lines may be missing")
+                format!("{at}  {event:<10}  {host}{lost} events lost ({of}) since {lost_from}; lines may be missing")
             }
         }
     }
@@ -401,7 +402,7 @@ impl<'a> SocketChange<'a> {
         Self {
             event: ChangeKind::of(transition),
             at: rfc3339(store.wall_of(transition.at)),
-            host: host(store),
+            host: store.host_of(transition.id.netns()).as_str(),
             from: transition.from.map(Label),
             to: transition.to.map(Label),
             outcome: transition.outcome().and_then(Outcome::known).map(Label),
@@ -436,11 +437,11 @@ impl<'a> FindingEvent<'a> {
 
     fn of(store: &'a Store, change: FindingChange, finding: &'a Finding) -> Self {
         let at = rfc3339(store.wall());
-        Self { event: Self::NAME, at, host: host(store), change, finding: findings::record(finding, store) }
+        Self { event: Self::NAME, at, change, finding: findings::record(finding, store) }
     }
 
     fn text(&self) -> String {
-        let Self { event, at, host: _, change, finding } = self;
+        let Self { event, at, change, finding } = self;
         let FindingRecord { severity, rule, sentence, .. } = finding;
         format!("{at}  {event:<10}  {} {} {}: {sentence}", change.name(), severity.label(), rule.id())
     }
@@ -460,17 +461,14 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("names are text, and no number is NaN or infinite")
 }
 
-fn host(store: &Store) -> &str {
-    store.source().host.as_str()
-}
-
 /// `2026-01-01T00:00:09.000Z  transition  tcp 10.0.0.7:51234 -> 10.1.0.1:5432  ESTABLISHED -> CLOSE_WAIT  after 12s  java[812]`.
 fn text(change: &SocketChange<'_>, store: &Store, transition: &Transition, row: &SocketRow) -> String {
     let socket = &row.connection.socket;
     let mut line = format!(
-        "{}  {:<10}  {} {}",
+        "{}  {:<10}  {}{} {}",
         change.at,
         change.event.name(),
+        of_host(store, change.host),
         socket.protocol.name(),
         transition.local_text(store.names())
     );
@@ -511,6 +509,11 @@ fn text(change: &SocketChange<'_>, store: &Store, transition: &Transition, row: 
         let _ = write!(line, "  outcome {}", outcome.label());
     }
     line
+}
+
+/// What a line about `host` says before all else, where there are several hosts.
+pub(super) fn of_host(store: &Store, host: &str) -> String {
+    if store.has_hosts() { format!("{host}: ") } else { String::new() }
 }
 
 /// The process as the table shows it, with its pid.

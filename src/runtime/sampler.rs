@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::app::moment::{MomentWish, PlaySpeed};
 use crate::app::msg::Msg;
+use crate::diagnosis::by_host::HostDiagnoses;
 use crate::model::delta::{Delta, SampleIntervals};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::socket::{Socket, SocketId};
@@ -107,6 +108,7 @@ impl Sampler {
     /// Starts to take samples from `source`; the first one at once.
     pub fn start(source: Box<dyn Source>, setup: SamplerSetup) -> io::Result<Self> {
         let SamplerSetup { interval, messages, stream, findings, past, wish, speed } = setup;
+        let by_host = HostDiagnoses::new(findings.thresholds.clone(), findings.ignore.clone());
         // The past is not played before somebody goes there.
         let stopped = stream == SampleStream::Past;
         let wanted = SamplerOrders { interval, stopped, speed, wish, ..SamplerOrders::default() };
@@ -125,6 +127,7 @@ impl Sampler {
             stream,
             findings,
             past,
+            by_host,
         };
         let name = if stream == SampleStream::Past { "past" } else { "sampler" };
         thread::Builder::new().name(name.into()).spawn(move || sampling.run())?;
@@ -249,6 +252,7 @@ impl Schedule {
             }
             Pace::Interval => (begun, SampleDue::Interval { at_least: stretched(Duration::ZERO, took) }),
             Pace::After(wait) => (due, SampleDue::After(wait)),
+            Pace::AsItComes | Pace::NotYet => (begun, SampleDue::Now),
             Pace::Last => (begun, SampleDue::Never),
         };
     }
@@ -301,6 +305,7 @@ struct Sampling {
     stream: SampleStream,
     findings: FindingSettings,
     past: Option<SharedPast>,
+    by_host: HostDiagnoses,
 }
 
 impl Sampling {
@@ -341,6 +346,11 @@ impl Sampling {
         }
         let begun = SampleStart { at: Instant::now(), core: os::thread_time() };
         match self.sample(order) {
+            Ok(Pace::NotYet) => {
+                let early = (order.early, order.speed);
+                self.schedule.sampled(begun.at, early, Pace::NotYet, Duration::ZERO);
+                true
+            }
             Ok(pace) => {
                 let over = retries.worked(Instant::now(), &mut self.snapshot);
                 if over.is_some_and(|sentence| !self.send(Msg::Notice(DisplayText::new(&sentence)))) {
@@ -359,7 +369,10 @@ impl Sampling {
     }
 
     /// Sends what a sample changed, and that it was the last one.
-    fn send_sample(&mut self, delta: Box<Delta>, pace: Pace) -> bool {
+    fn send_sample(&mut self, mut delta: Box<Delta>, pace: Pace) -> bool {
+        if !self.judge_hosts(&mut delta) {
+            return false;
+        }
         self.sockets = delta.coverage.sockets as usize;
         self.stop_after(&delta);
         let (msg, ended) = match self.stream {
@@ -464,6 +477,16 @@ impl Sampling {
                 ..self.plan.sample_intervals(order.interval, wall)
             };
         }
+    }
+
+    /// Sends what is wrong with each of several hosts; `false` once the main thread is gone.
+    fn judge_hosts(&mut self, delta: &mut Delta) -> bool {
+        let by_host = std::mem::take(&mut delta.by_host);
+        if by_host.is_empty() {
+            return true;
+        }
+        self.by_host.observe(by_host);
+        self.send(Msg::HostFindings(Box::new(self.by_host.found(&delta.names))))
     }
 
     /// Waits for room in the queue; `false` once the main thread is gone.

@@ -45,6 +45,13 @@ impl From<io::Error> for Unusable {
 /// do something, and after, as it may be another one by then.
 pub fn open(path: &Path) -> Result<(File, Metadata), Unusable> {
     refuse_other_kinds(&fs::metadata(path)?)?;
+    let file = open_without_waiting(path)?;
+    let metadata = file.metadata()?;
+    refuse_other_kinds(&metadata)?;
+    Ok((file, metadata))
+}
+
+fn open_without_waiting(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -54,10 +61,31 @@ pub fn open(path: &Path) -> Result<(File, Metadata), Unusable> {
         let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
     }
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
-    refuse_other_kinds(&metadata)?;
-    Ok((file, metadata))
+    options.open(path)
+}
+
+/// Opens what recordings come through: a FIFO, or the pipe of a process substitution (`/dev/fd/63`). `None` for a regular file or a
+/// directory, which are no streams.
+///
+/// Only a path that the user names to read a recording from comes here. Opening a FIFO waits for nobody (open(2), `O_NONBLOCK`),
+/// and reading it is for a thread of its own, as nobody may ever write to it.
+pub fn open_stream(path: &Path) -> Result<Option<File>, Unusable> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(None);
+    }
+    refuse_no_pipe(kind)?;
+    let file = open_without_waiting(path)?;
+    refuse_no_pipe(file.metadata()?.file_type())?;
+    Ok(Some(file))
+}
+
+fn refuse_no_pipe(found: FileType) -> Result<(), Unusable> {
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&found) {
+        return Ok(());
+    }
+    Err(Unusable::Kind(kind(found)))
 }
 
 /// The content of a regular file of at most `len_max` bytes.

@@ -3,6 +3,7 @@
 
 mod delta_player;
 pub mod deltas;
+pub mod followed;
 pub mod frames;
 mod index_reader;
 pub mod segments;

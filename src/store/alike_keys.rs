@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::hosts::HostNumber;
 use crate::model::process::{NoProcess, Owner, Process};
 use crate::model::socket::{NetnsId, Socket};
 use crate::model::tcp_state::TcpState;
@@ -19,7 +20,8 @@ pub(super) fn place(alike: &mut AlikeTable, listeners: &Listeners, index: RowInd
     let socket = &row.connection.socket;
     let (holder, peer) = process_and_peer(listeners, socket);
     let owner = owner(alike, socket, holder);
-    let key = AlikeKey { owner, peer, protocol: socket.protocol, state: socket.state, cgroup: socket.cgroup };
+    let host = HostNumber::of_namespace(socket.id.netns());
+    let key = AlikeKey { owner, peer, protocol: socket.protocol, state: socket.state, cgroup: socket.cgroup, host };
     alike.place(index, &row.connection, key, holder);
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use rustc_hash::FxHashMap;
 
 use crate::model::endpoint::Protocol;
+use crate::model::hosts::{HostNumber, number_of_host};
 use crate::model::process::{NoProcess, ProcessId};
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
@@ -65,8 +66,10 @@ pub struct FoldKey {
     pub protocol: Option<Protocol>,
     /// The state, where it is the same.
     pub state: Option<TcpState>,
-    /// The control group; of several with one name, the one with the lowest number.
+    /// The control group; of several with one name on one host, the one with the lowest number.
     pub unit: Option<NonZeroU64>,
+    /// The host; `None` where there is only one.
+    pub host: Option<HostNumber>,
 }
 
 impl FoldKey {
@@ -89,10 +92,11 @@ impl FoldKeys {
     pub fn new(folding: Folding, store: &Store) -> Self {
         let mut units = FxHashMap::default();
         if folding == Folding::Unit {
-            let mut first: FxHashMap<&DisplayText, NonZeroU64> = FxHashMap::default();
+            let mut first: FxHashMap<(u64, &DisplayText), NonZeroU64> = FxHashMap::default();
             for (number, name) in &store.names().units {
                 if let Some(number) = NonZeroU64::new(*number) {
-                    units.insert(number, *first.entry(name).or_insert(number));
+                    let host = number.get() ^ number_of_host(number.get());
+                    units.insert(number, *first.entry((host, name)).or_insert(number));
                 }
             }
         }
@@ -101,7 +105,15 @@ impl FoldKeys {
 
     /// The line of `set`.
     pub fn of(&self, set: &AlikeSockets) -> FoldKey {
-        let key = FoldKey { folding: self.folding, owner: None, peer: None, protocol: None, state: None, unit: None };
+        let key = FoldKey {
+            folding: self.folding,
+            owner: None,
+            peer: None,
+            protocol: None,
+            state: None,
+            unit: None,
+            host: set.key.host,
+        };
         let protocol = Some(set.key.protocol);
         match self.folding {
             Folding::Cause => FoldKey {

@@ -17,6 +17,7 @@ use crate::model::address::Address;
 use crate::model::delta::{Rates, Since};
 use crate::model::endpoint::Protocol;
 use crate::model::facts::Facts;
+use crate::model::hosts::{HostNumber, whole_host};
 use crate::model::process::{NoProcess, Owner, Process, ProcessId};
 use crate::model::socket::{NetnsId, Socket, SocketId};
 use crate::model::tcp_state::TcpState;
@@ -33,8 +34,8 @@ use crate::store::tally::is_listening;
 pub enum GroupKey {
     /// Held (or, remembered, once held) by this process.
     Process(ProcessId),
-    /// Held by no process that is known.
-    NoProcess(NoProcess),
+    /// Held by no process that is known, on this host where there are several.
+    NoProcess(NoProcess, Option<HostNumber>),
     /// Connected to this remote.
     Remote {
         /// The protocol.
@@ -64,10 +65,22 @@ impl GroupKey {
     /// Among which groups it is.
     pub const fn grouping(self) -> Grouping {
         match self {
-            Self::Process(_) | Self::NoProcess(_) => Grouping::Process,
+            Self::Process(_) | Self::NoProcess(..) => Grouping::Process,
             Self::Remote { .. } => Grouping::Remote,
             Self::Listener { .. } | Self::OneOfListeners(_) => Grouping::Listener,
             Self::PortPool(_) => Grouping::PortPool,
+        }
+    }
+
+    /// The host that they are on; `None` where there is only one.
+    pub fn host(self) -> Option<HostNumber> {
+        match self {
+            Self::Process(process) => HostNumber::of_process(process.start_ticks),
+            Self::NoProcess(_, host) => host,
+            Self::Remote { netns, .. }
+            | Self::Listener { place: ListenAddress { netns, .. }, .. }
+            | Self::OneOfListeners(ListenAddress { netns, .. })
+            | Self::PortPool(PortPool { netns, .. }) => HostNumber::of_namespace(netns),
         }
     }
 
@@ -76,7 +89,7 @@ impl GroupKey {
         match self {
             Self::Remote { address, .. } => Some(address),
             Self::PortPool(route) => Some(route.to.address),
-            Self::Process(_) | Self::NoProcess(_) | Self::Listener { .. } | Self::OneOfListeners(_) => None,
+            Self::Process(_) | Self::NoProcess(..) | Self::Listener { .. } | Self::OneOfListeners(_) => None,
         }
     }
 }
@@ -292,7 +305,7 @@ fn each_key<'a>(
     match grouping {
         Grouping::Process => {
             if let Some(why) = socket.owner.no_process() {
-                return found(GroupKey::NoProcess(why), None);
+                return found(GroupKey::NoProcess(why, HostNumber::of_namespace(socket.id.netns())), None);
             }
             let holders = socket.owner.holders().map_or(&[][..], |holders| holders.all());
             for process in holders {
@@ -365,7 +378,7 @@ impl<'a> ListenerLookup<'a> {
     fn remote_of(&self, socket: &Socket) -> GroupKey {
         let port = if self.is_served(socket) { None } else { Some(socket.remote.port) };
         let address = socket.destination().address;
-        let netns = address.zone().map_or(NetnsId::default(), |_| socket.id.netns());
+        let netns = address.zone().map_or_else(|| whole_host(socket.id.netns()), |_| socket.id.netns());
         GroupKey::Remote { protocol: socket.protocol, address, netns, port }
     }
 }
@@ -568,8 +581,8 @@ mod tests {
         assert_eq!(by_pid(&groups, 812).sockets(), 1, "the listener is shared");
         assert_eq!(by_pid(&groups, 4121).counts.of(CloseWait), 2);
         assert_eq!(by_pid(&groups, 99).counts.of(TimeWait), 1);
-        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Unaccepted)].sockets(), 1);
-        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Hidden)].counts.udp, 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Unaccepted, None)].sockets(), 1);
+        assert_eq!(groups[&GroupKey::NoProcess(NoProcess::Hidden, None)].counts.udp, 1);
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Store {
         self.usage = usage.into_iter().collect();
         self.descriptors = descriptors;
         self.details = details.into_iter().collect();
+        self.host_statuses = delta.host_statuses;
         self.deltas += 1;
         self.unlisted.clear();
         self.unlisted.extend(&delta.unlisted);

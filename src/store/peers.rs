@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::model::address::Destination;
 use crate::model::endpoint::Protocol;
+use crate::model::hosts::whole_host;
 use crate::model::memory::TableSize;
 use crate::model::socket::Socket;
 use crate::store::row::{RowIndex, SocketRow};
@@ -54,7 +55,8 @@ impl PeerTable {
     }
 
     /// The other end of `socket`: in its own network namespace, else in another one that is shown, if there is just one
-    /// (containers of two networks may use the same addresses). A loopback address is another one in each namespace.
+    /// (containers of two networks may use the same addresses). Of several hosts only its own counts: two may have the same
+    /// private addresses. A loopback address is another one in each namespace.
     /// `row_at` gives the row at an index.
     pub(super) fn of<'a>(
         &self,
@@ -64,7 +66,11 @@ impl PeerTable {
         let (near, far) = (near(socket), far(socket));
         let is_mirrored = |row: &&SocketRow| {
             let other = &row.connection.socket;
-            !row.is_closed() && other.id != socket.id && (self::near(other), self::far(other)) == (far, near)
+            let are_beside = whole_host(other.id.netns()) == whole_host(socket.id.netns());
+            are_beside
+                && !row.is_closed()
+                && other.id != socket.id
+                && (self::near(other), self::far(other)) == (far, near)
         };
         let mirrored = || {
             let places = self.table.iter_hash(hash(far, near));

@@ -235,9 +235,9 @@ impl<R> Column<R> {
 }
 
 /// The column of the reverse DNS name of a peer: shown while names are asked for.
-pub const HOST: &str = "rname";
+pub const PEER_NAME: &str = "rname";
 /// The width of that column, the same whatever names come.
-pub const HOST_WIDTH: (u16, u16) = (15, 30);
+pub const PEER_NAME_WIDTH: (u16, u16) = (15, 30);
 
 /// Why a filter or a sort by `column` is refused, if it is a hint.
 pub fn refuse_hint<R>(column: &Column<R>) -> Result<(), String> {

@@ -10,7 +10,7 @@ use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::text::DisplayText;
 use crate::store::Store;
 use crate::store::row::SocketRow;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, SocketFact, ValueKind};
+use crate::table::column::{Column, Drift, PEER_NAME, PEER_NAME_WIDTH, SocketFact, ValueKind};
 use crate::table::value::Value;
 
 const OWNER: QueryFields = QueryFields { owner: true, ..QueryFields::NONE };
@@ -30,14 +30,30 @@ const TIMERS: &[&str] = &["retransmit", "keepalive", "timewait", "zero-window pr
 /// The column that says nothing while there is one network namespace: it is shown by itself if there are more.
 pub const NAMESPACE: &str = "netns_name";
 
-/// Whether the sockets in `store` can be of more than one network namespace.
+/// The column of the host, which says nothing while there is one: it is shown by itself if there are more.
+pub const HOST: &str = "host";
+
+/// Whether the sockets in `store` can be of more than one network namespace of one host.
 pub fn has_namespaces(store: &Store) -> bool {
-    store.names().namespaces.len() > 1
+    let hosts = store.names().hosts.0.len();
+    store.names().namespaces.len() > hosts.max(1)
+}
+
+/// The columns that say nothing of the sockets in `store`, as all have the same there.
+pub fn hidden_columns(store: &Store) -> &'static [&'static str] {
+    match (store.has_hosts(), has_namespaces(store)) {
+        (false, false) => &[HOST, NAMESPACE],
+        (true, false) => &[NAMESPACE],
+        (false, true) => &[HOST],
+        (true, true) => &[],
+    }
 }
 
 /// Every column of the connection table.
 #[rustfmt::skip]
 pub static COLUMNS: &[Column<SocketRow>] = &[
+    Column::new(HOST, "HOST", ValueKind::Text, |row, store| Value::Text(store.host_of(socket(row).id.netns()).as_str()))
+        .width(6, 24).rank(0).not_in_json().drift(Drift::Names).about("The host that the socket is on. It is shown by itself where there are several; JSON and CSV always tell it."),
     Column::new("proto", "PROTO", ValueKind::Word(PROTOCOLS), |row, _| Value::word(socket(row).protocol.name()))
         .width(5, 5).rank(8).fact(SocketFact::Protocol).about("The protocol: tcp, udp or mptcp (one connection over one or more of TCP, its subflows)."),
     Column::new("family", "FAMILY", ValueKind::Word(FAMILIES), |row, _| Value::word(socket(row).family.name()))
@@ -52,8 +68,8 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
         .width(14, 47).rank(0).not_in_json().fact(SocketFact::Endpoint(SocketEnd::Remote)).about("The peer's address and port; blank for listeners and sockets without a peer."),
     Column::new("raddr", "RADDR", ValueKind::Address, |row, store| Value::or_missing(peer(row), |_| Value::Address(AddressText::remote(socket(row), store.names()))))
         .width(9, 39).fact(SocketFact::Address(SocketEnd::Remote)).about("The peer's address; that of a link has its interface: fe80::1%eth0."),
-    Column::new(HOST, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
-        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
+    Column::new(PEER_NAME, "HOST?", ValueKind::Text, |row, store| Value::or_missing(peer(row).and_then(|peer| store.host_names().get(peer.addr)), |name| Value::Host(name.as_str())))
+        .width(PEER_NAME_WIDTH.0, PEER_NAME_WIDTH.1).rank(2).hint().about("The reverse DNS name of the peer's address, with --dns. These names are not trusted, so nothing is filtered or sorted by them."),
     Column::new("rport", "RPORT", ValueKind::Port, |row, _| Value::or_missing(peer(row), port))
         .width(5, 5).fact(SocketFact::Port(SocketEnd::Remote)).about("The peer's port."),
     Column::new("state", "STATE", ValueKind::State, |row, _| Value::or_missing(SocketRow::state(row), Value::State))
@@ -70,7 +86,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
         .width(7, 7).rank(4).fact(SocketFact::Pid).reads(OWNER).about("The process id; the lowest if several processes share the socket."),
     Column::new("user", "USER", ValueKind::Text, |row, store| Value::or_missing(uid(row), |uid| Value::user(uid, store.names())))
         .width(8, 16).rank(9).drift(Drift::Names).reads(OWNER.and(USERS)).about("The user the socket belongs to: the name, or the number where there is none."),
-    Column::new("uid", "UID", ValueKind::Number, |row, _| Value::or_missing(uid(row), |uid| Value::Number(u64::from(uid))))
+    Column::new("uid", "UID", ValueKind::Number, |row, store| Value::or_missing(uid(row), |uid| Value::Number(u64::from(store.names().hosts.uid_number(uid)))))
         .width(6, 10).reads(OWNER).about("The user the socket belongs to, by number."),
     Column::new("owner", "OWNER", ValueKind::Word(OWNERS), |row, _| Value::word(socket(row).owner.label()))
         .width(10, 10).reads(OWNER).about("How the process is known: live, remembered, unaccepted (in the accept queue), hidden (not permitted, or not in /proc), vanished (not found in time), or none."),
@@ -100,7 +116,7 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
         .width(8, 10).about("The socket's inode, as in /proc/PID/fd."),
     Column::new("cookie", "COOKIE", ValueKind::Number, |row, _| Value::or_missing(socket(row).id.cookie(), Value::Number))
         .width(8, 20).about("The kernel's number of the socket, the same for its whole life."),
-    Column::new("netns", "NETNS", ValueKind::Number, |row, _| Value::or_missing(Some(socket(row).id.netns().0).filter(|&inode| inode > 0), |inode| Value::Number(u64::from(inode))))
+    Column::new("netns", "NETNS", ValueKind::Number, |row, store| Value::or_missing(namespace_number(row, store), |inode| Value::Number(u64::from(inode))))
         .width(10, 10).about("The network namespace, as the inode of /proc/PID/ns/net."),
     Column::new(NAMESPACE, "NAMESPACE", ValueKind::Text, |row, store| Value::or_missing(store.names().namespaces.get(&socket(row).id.netns()), |name| Value::Text(name.as_str())))
         .width(9, 24).rank(6).drift(Drift::Names).about("The network namespace by name: own, the name that ip netns shows, or pid: and a process in it."),
@@ -129,6 +145,11 @@ pub static COLUMNS: &[Column<SocketRow>] = &[
     Column::new("command", "COMMAND", ValueKind::Text, |row, _| Value::or_missing(command(row), Value::Text))
         .width(16, 200).fills().not_in_json().fact(SocketFact::Command).reads(OWNER).about("The command line of the process; may hold secrets, so it is only printed when asked for."),
 ];
+
+/// The number that the host has for the namespace; 0 stands for none.
+fn namespace_number(row: &SocketRow, store: &Store) -> Option<u32> {
+    Some(store.names().namespace_number(socket(row).id.netns())).filter(|inode| *inode > 0)
+}
 
 fn socket(row: &SocketRow) -> &Socket {
     &row.connection.socket
@@ -269,6 +290,7 @@ mod tests {
             own: None,
             reachable: std::collections::BTreeMap::new(),
             units: [(7, "nginx.service".into())].into(),
+            ..Names::default()
         };
         store.apply(Delta { at: Timestamp::from_millis(90_000), names: Arc::new(names), ..Delta::default() });
         store

@@ -127,11 +127,11 @@ mod tests {
 
     use super::*;
     use crate::table::column::default_columns;
-    use crate::table::connections::{COLUMNS, NAMESPACE};
+    use crate::table::connections::{COLUMNS, HOST, NAMESPACE};
 
-    /// What is shown of one network namespace.
+    /// What is shown of one host with one network namespace.
     fn usual() -> Vec<usize> {
-        default_columns(COLUMNS).into_iter().filter(|&index| COLUMNS[index].key != NAMESPACE).collect()
+        default_columns(COLUMNS).into_iter().filter(|&index| ![HOST, NAMESPACE].contains(&COLUMNS[index].key)).collect()
     }
 
     fn keys(width: u16) -> Vec<&'static str> {
@@ -150,7 +150,7 @@ mod tests {
         let mut wanted = vec![21; COLUMNS.len()];
         let pid = COLUMNS.iter().position(|column| column.key == "pid").expect("there is a pid column");
         let width = |wanted: &[u16], key: &str| {
-            let shown = fit(COLUMNS, &default_columns(COLUMNS), 78, wanted);
+            let shown = fit(COLUMNS, &usual(), 78, wanted);
             shown.iter().find(|(index, _)| COLUMNS[*index].key == key).map(|(_, width)| *width)
         };
         wanted[pid] = 4;

@@ -18,16 +18,29 @@ use crate::store::groups::attempts::{GroupAttempts, LastSuccess};
 use crate::store::groups::{Group, GroupKey, Grouping, Summing};
 use crate::store::listeners::{AcceptQueue, ListenAddress};
 use crate::store::port_pool::PortPool;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind, find};
+use crate::table::column::{Column, Drift, PEER_NAME, PEER_NAME_WIDTH, ValueKind, find};
+use crate::table::connections::HOST;
 use crate::table::filter::Filter;
 use crate::table::order::Order;
 use crate::table::sliced_sort::SlicedSort;
 use crate::table::sort::SortKey;
 use crate::table::value::Value;
 
+/// The host of a group; shown only where there are several.
+const HOST_OF_GROUP: Column<Group> = Column::new(HOST, "HOST", ValueKind::Text, host_of)
+    .width(6, 24)
+    .rank(0)
+    .drift(Drift::Names)
+    .about("The host that the sockets are on, where there are several.");
+
+fn host_of<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
+    Value::or_missing(group.key.host(), |host| Value::Text(store.host_numbered(Some(host)).as_str()))
+}
+
 /// The table of processes.
 #[rustfmt::skip]
 pub static PROCESSES: &[Column<Group>] = &[
+    HOST_OF_GROUP,
     Column::new("process", "PROCESS", ValueKind::Text, process)
         .width(9, 24).rank(0).about("The process; or why none is known."),
     Column::new("pid", "PID", ValueKind::Number, pid)
@@ -50,6 +63,7 @@ pub static PROCESSES: &[Column<Group>] = &[
 /// The table of remotes.
 #[rustfmt::skip]
 pub static REMOTES: &[Column<Group>] = &[
+    HOST_OF_GROUP,
     Column::new("raddr", "REMOTE", ValueKind::Address, remote_addr)
         .width(15, 39).rank(0).about("The peer's address."),
     HOST_NAME,
@@ -70,6 +84,7 @@ pub static REMOTES: &[Column<Group>] = &[
 /// The table of listeners.
 #[rustfmt::skip]
 pub static LISTENERS: &[Column<Group>] = &[
+    HOST_OF_GROUP,
     Column::new("local", "LISTENER", ValueKind::Endpoint, local)
         .width(14, 47).rank(0).about("Where it listens."),
     Column::new("proto", "PROTO", ValueKind::Text, protocol)
@@ -105,6 +120,7 @@ pub static LISTENERS: &[Column<Group>] = &[
 /// The table of routes: who uses up ephemeral ports.
 #[rustfmt::skip]
 pub static PORTS: &[Column<Group>] = &[
+    HOST_OF_GROUP,
     Column::new("remote", "DESTINATION", ValueKind::Endpoint, destination)
         .width(14, 47).rank(0).about("The other end: for each one the kernel has its whole range of ports."),
     HOST_NAME,
@@ -134,8 +150,8 @@ pub static PORTS: &[Column<Group>] = &[
 
 // Columns that several of the tables share. Ranks: what shows a leak goes last.
 #[rustfmt::skip]
-const HOST_NAME: Column<Group> = Column::new(HOST, "HOST?", ValueKind::Text, host)
-    .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(2).hint().about("The reverse DNS name of the address. These names are not trusted, so nothing is filtered or sorted by them.");
+const HOST_NAME: Column<Group> = Column::new(PEER_NAME, "HOST?", ValueKind::Text, host)
+    .width(PEER_NAME_WIDTH.0, PEER_NAME_WIDTH.1).rank(2).hint().about("The reverse DNS name of the address. These names are not trusted, so nothing is filtered or sorted by them.");
 #[rustfmt::skip]
 const CLOSE_WAIT: Column<Group> = Column::new("close_wait", "C_WAIT", ValueKind::Count, |group, _| count(group, TcpState::CloseWait))
     .width(6, 9).rank(0).about("Sockets in CLOSE_WAIT: the peer closed, the process did not.");
@@ -217,10 +233,10 @@ fn process<'a>(group: &'a Group, store: &'a Store) -> Value<'a> {
         (_, GroupKey::Listener { .. }) => Value::or_missing(listening_owner(group, store), Value::Process),
         (_, GroupKey::OneOfListeners(_)) => Value::Owned(format!("one of {} listeners", group.listeners_at_place)),
         (Some(process), _) => Value::Text(process.name.as_str()),
-        (None, GroupKey::NoProcess(NoProcess::Unaccepted)) => Value::Process(&UNACCEPTED),
-        (None, GroupKey::NoProcess(NoProcess::Hidden)) => Value::Process(&HIDDEN),
-        (None, GroupKey::NoProcess(NoProcess::Vanished)) => Value::Process(&VANISHED),
-        (None, GroupKey::NoProcess(NoProcess::None)) => Value::Word { text: "no process", label: "none" },
+        (None, GroupKey::NoProcess(NoProcess::Unaccepted, _)) => Value::Process(&UNACCEPTED),
+        (None, GroupKey::NoProcess(NoProcess::Hidden, _)) => Value::Process(&HIDDEN),
+        (None, GroupKey::NoProcess(NoProcess::Vanished, _)) => Value::Process(&VANISHED),
+        (None, GroupKey::NoProcess(NoProcess::None, _)) => Value::Word { text: "no process", label: "none" },
         (None, _) => Value::Missing,
     }
 }
@@ -278,7 +294,7 @@ const fn served(group: &Group) -> Option<(Protocol, Option<u16>)> {
             Some((place.protocol, Some(place.local.port)))
         }
         GroupKey::PortPool(route) => Some((Protocol::Tcp, Some(route.to.port))),
-        GroupKey::Process(_) | GroupKey::NoProcess(_) => None,
+        GroupKey::Process(_) | GroupKey::NoProcess(..) => None,
     }
 }
 

@@ -98,7 +98,7 @@ impl<'a> Value<'a> {
 
     /// The user with this number.
     pub fn user(uid: u32, names: &'a Names) -> Self {
-        Self::User { name: names.users.get(&uid).map(DisplayText::as_str), uid }
+        Self::User { name: names.users.get(&uid).map(DisplayText::as_str), uid: names.hosts.uid_number(uid) }
     }
 
     /// A word that people and machines read alike.

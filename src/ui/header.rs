@@ -9,7 +9,9 @@ use crate::app::click::ClickTarget;
 use crate::app::tabs::Tab;
 use crate::app::{App, SourceStatus};
 use crate::model::host_name::Lookups;
+use crate::model::hosts::{HostStatus, StreamStatus};
 use crate::model::tcp_state::TcpState;
+use crate::model::text::DisplayText;
 use crate::store::history::flow::FlowMeasure;
 use crate::table::cut::cells;
 use crate::table::units;
@@ -86,13 +88,61 @@ fn fitting(mut parts: Vec<HeaderPart>, width: u16) -> Vec<HeaderPart> {
     parts
 }
 
+/// The host, or how many there are and how many of them send samples.
+fn hosts(app: &App) -> String {
+    let statuses = app.store.host_statuses();
+    let flowing = statuses.iter().filter(|status| status.stream == StreamStatus::Flowing).count();
+    match statuses {
+        [] | [_] => app.store.source().host.to_string(),
+        all if flowing < all.len() => format!("{flowing} of {}", units::counted(all.len() as u64, "host")),
+        all => units::counted(all.len() as u64, "host"),
+    }
+}
+
+/// Hosts of which no samples come, and those with another time.
+fn host_troubles(app: &App) -> Vec<HeaderPart> {
+    let statuses = app.store.host_statuses();
+    let is_over = statuses.iter().all(|status| status.stream != StreamStatus::Flowing);
+    let streams = statuses.iter().filter_map(|status| stream_trouble(app, status, is_over));
+    streams.chain(statuses.iter().filter_map(clock_trouble)).collect()
+}
+
+/// What becomes of a host; that all are at their end is said once, elsewhere.
+fn stream_trouble(app: &App, status: &HostStatus, is_over: bool) -> Option<HeaderPart> {
+    let HostStatus { name, stream, at, .. } = status;
+    let has_room = app.config.size.0 >= WHY_WIDTH_MIN;
+    let time = at.map_or_else(String::new, |at| app.time_of_day(at));
+    // To the second.
+    let time = time.split('.').next().unwrap_or_default();
+    let why = |why: &DisplayText| if has_room { format!(": {why}") } else { String::new() };
+    let (text, role) = match stream {
+        StreamStatus::Flowing => return None,
+        StreamStatus::AtEnd if is_over => return None,
+        StreamStatus::AtEnd => (format!("{name} ends at {time}"), Role::Dim),
+        StreamStatus::Waiting => (format!("{name} waited for"), Role::Dim),
+        StreamStatus::Silent => (format!("{name} silent since {time}"), Role::Strong),
+        StreamStatus::Ended(reason) => (format!("{name} ended {time}{}", why(reason)), Role::Error),
+        StreamStatus::Refused(reason) if has_room => (reason.to_string(), Role::Error),
+        StreamStatus::Refused(_) => (format!("{name} unreadable"), Role::Error),
+    };
+    Some(HeaderPart::new(text, role))
+}
+
+/// How far the clock of a host is from ours.
+fn clock_trouble(status: &HostStatus) -> Option<HeaderPart> {
+    let ahead = status.clock_ahead_ms?;
+    let sign = if ahead < 0 { '−' } else { '+' };
+    let by = crate::model::units::lasted(Duration::from_millis(ahead.unsigned_abs()));
+    Some(HeaderPart::new(format!("{} clock {sign}{by}", status.name), Role::Dim))
+}
+
 /// What is looked at, in `room` cells.
 fn facts(app: &App, room: usize) -> Vec<HeaderPart> {
     let counts = app.store.rows().counts();
     let sockets = counts.total();
     let clock = app.clock_text(room);
     let mut parts: Vec<_> = clock.into_iter().map(clock_part).collect();
-    parts.push(HeaderPart::new(app.store.source().host.to_string(), Role::Strong));
+    parts.push(HeaderPart::new(hosts(app), Role::Strong));
     // Before the first sample is in, none have been counted.
     if !app.store.history().samples().is_empty() {
         let text = units::counted(u64::from(sockets), "socket");
@@ -184,6 +234,7 @@ fn limits(app: &App) -> Vec<HeaderPart> {
         SourceStatus::Ended => parts.push(HeaderPart::new("replay ended", Role::Accent)),
         SourceStatus::Starting | SourceStatus::Flowing => {}
     }
+    parts.extend(host_troubles(app));
     if app.pending.is_paused() {
         parts.push(HeaderPart::new("paused", Role::Accent).clicked(ClickTarget::Says(PAUSED)));
     }

@@ -36,6 +36,7 @@ mod golden;
 mod guarded_files;
 mod habits;
 mod help;
+mod hosts;
 mod ignore;
 mod list_groups;
 mod list_scripting;

@@ -18,6 +18,8 @@ mod escapes;
 mod multiplexers;
 mod saving;
 mod screen_sessions;
+mod ssh;
+mod streams;
 mod terminal;
 mod themes;
 mod unintended_keys;

@@ -127,7 +127,7 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
                 .collect();
             for (group, is_marked) in rows.iter().zip(marked(&app, rows.len())) {
                 // What has no process is told by the sockets that are part of it.
-                if let GroupKey::NoProcess(why) = group.key {
+                if let GroupKey::NoProcess(why, _) = group.key {
                     let is_it = |row: &&SocketRow| row.connection.socket.owner.no_process() == Some(why);
                     let mut rows = app.store.rows().iter().map(|(_, row)| row).filter(is_it);
                     assert!(
@@ -137,7 +137,7 @@ fn a_finding_is_marked_on_every_tab_where_its_subject_stands_and_nothing_else_is
                     );
                 }
                 let expected = match group.key {
-                    GroupKey::NoProcess(_) => is_marked,
+                    GroupKey::NoProcess(..) => is_marked,
                     _ => is_subject(&findings(&app), group),
                 };
                 assert_eq!(is_marked, expected, "{}: {:?} on {}", path.display(), group.key, tab.row().title);

@@ -51,5 +51,5 @@ fn queue(socket: &Socket, of: impl Fn(&crate::model::socket::Queues) -> Option<u
 }
 
 fn namespace(app: &App, netns: NetnsId) -> String {
-    app.store.names().namespaces.get(&netns).map_or_else(|| netns.0.to_string(), ToString::to_string)
+    app.store.names().namespace_text(netns)
 }

@@ -13,7 +13,7 @@ use crate::app::related::RelatedSockets;
 use crate::knowledge::{ports, states};
 use crate::model::address_text::{Link, local_end, remote_end};
 use crate::model::descriptors::Descriptors;
-use crate::model::process::{Owner, Process, Usage};
+use crate::model::process::{Names, Owner, Process, Usage};
 use crate::model::socket::Socket;
 use crate::model::tcp_state::TcpState;
 use crate::store::row::{Mark, SocketRow};
@@ -47,12 +47,12 @@ pub(super) fn connection(app: &App, row: &SocketRow, path: Option<&StatePath>) -
     let table = app.store.names();
     section.known("unit", socket.cgroup.and_then(|id| table.units.get(&id.get())).map(ToString::to_string));
     // Our own says nothing new.
-    let is_own = table.own == Some(socket.id.netns());
+    let is_own = table.own_beside(socket.id.netns()) == Some(socket.id.netns());
     let namespace = table.namespaces.get(&socket.id.netns()).filter(|_| !is_own);
     section.known("namespace", namespace.map(ToString::to_string));
     let first_seen = units::lasted(app.store.at().since(row.connection.first_seen));
     section.fact("first seen", format!("{first_seen} ago, at {}", app.time_of_day(row.connection.first_seen)));
-    section.fact("identity", identity(socket));
+    section.fact("identity", identity(socket, table));
     section
 }
 
@@ -93,13 +93,14 @@ fn interface(app: &App, socket: &Socket) -> Option<String> {
     Some(if link.name.is_some() { link.to_string() } else { format!("number {link}") })
 }
 
-fn identity(socket: &Socket) -> String {
+fn identity(socket: &Socket, names: &Names) -> String {
     let mut parts = vec![match socket.id.cookie() {
         Some(cookie) => format!("cookie {cookie}"),
         None => "by its endpoints (this source has no cookies)".to_owned(),
     }];
     parts.extend(socket.inode.map(|inode| format!("inode {inode}")));
-    parts.extend(Some(socket.id.netns().0).filter(|&netns| netns > 0).map(|netns| format!("namespace {netns}")));
+    let netns = names.namespace_number(socket.id.netns());
+    parts.extend(Some(netns).filter(|&netns| netns > 0).map(|netns| format!("namespace {netns}")));
     parts.join(", ")
 }
 
@@ -163,7 +164,9 @@ fn push_process(app: &App, section: &mut Section, process: &Process, related: &R
 }
 
 fn user(app: &App, uid: u32) -> String {
-    app.store.names().users.get(&uid).map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+    let names = app.store.names();
+    let number = names.hosts.uid_number(uid);
+    names.users.get(&uid).map_or_else(|| format!("uid {number}"), |name| format!("{name} (uid {number})"))
 }
 
 fn usage_words(usage: &Usage) -> String {

@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::folding::Folding;
 use crate::store::row::{RowIndex, SocketRow};
 use crate::table::cell_term;
-use crate::table::connections::{COLUMNS, NAMESPACE, has_namespaces};
+use crate::table::connections::{COLUMNS, hidden_columns};
 use crate::table::filter::Filter;
 use crate::table::sort::SortKey;
 use crate::table::units;
@@ -227,7 +227,7 @@ impl Panel for ConnectionsPanel {
         let found = index.and_then(|index| self.view.position(index));
         self.with_lines(store, height, |cursor, lines| cursor.refresh(found, lines));
         self.live = self.view.live(store);
-        self.columns.hide(if has_namespaces(store) { &[] } else { &[NAMESPACE] });
+        self.columns.hide(hidden_columns(store));
         let shown = self.view.order().iter().skip(self.cursor.offset()).take(height);
         self.columns.measure(shown.filter_map(|index| store.rows().get(*index)), store);
     }

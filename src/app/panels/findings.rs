@@ -15,10 +15,12 @@ use crate::app::prose::longest;
 use crate::app::scroll::{Scroll, ScrollExtent, ScrollPosition, page_lines};
 use crate::app::selection::Selected;
 use crate::diagnosis::Diagnosis;
+use crate::diagnosis::by_host::FoundByHost;
 use crate::diagnosis::finding::{Finding, FindingKey, FindingScope, Severity};
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::thresholds::Thresholds;
+use crate::model::hosts::HostNumber;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::store::Store;
@@ -38,6 +40,8 @@ pub const PARTS: PanelParts = PanelParts { columns: true, summary: false, states
 #[derive(Debug, Default)]
 pub struct FindingsPanel {
     diagnosis: Diagnosis,
+    /// What is wrong with each of several hosts, as it was found elsewhere; shown with the next look.
+    by_host: Option<FoundByHost>,
     is_looking: bool,
     has_looked: bool,
     shown: Vec<ListedFinding>,
@@ -142,7 +146,10 @@ impl FindingsPanel {
     pub fn by_culprit(&self, count: usize) -> Vec<&Finding> {
         let mut chosen: Vec<&Finding> = Vec::with_capacity(count);
         for finding in self.iter() {
-            let told = chosen.iter().any(|other| other.program.is_some() && other.program == finding.program);
+            let is_same = |other: &&Finding| {
+                other.program.is_some() && other.program == finding.program && host_of(other) == host_of(finding)
+            };
+            let told = chosen.iter().any(is_same);
             if chosen.len() < count && !told {
                 chosen.push(finding);
             }
@@ -173,7 +180,9 @@ impl FindingsPanel {
             GroupKey::PortPool(route) => (Rule::EphemeralPorts, FindingScope::To(route.to)),
             _ => return None,
         };
-        let is_about = |finding: &&Finding| finding.key.rule == rule && finding.key.scope == scope;
+        let is_about = |finding: &&Finding| {
+            finding.key.rule == rule && finding.key.scope == scope && host_of(finding) == key.host()
+        };
         self.iter().filter(is_about).map(|finding| finding.severity).max()
     }
 
@@ -195,18 +204,36 @@ impl FindingsPanel {
     /// Starts a look at what the store has now.
     pub(in crate::app) fn begin(&mut self, store: &Store) {
         self.is_looking = true;
-        self.diagnosis.begin(store);
+        if !store.has_hosts() {
+            self.diagnosis.begin(store);
+        }
+    }
+
+    /// Takes note of what is wrong with each of several hosts, to be shown with the next look.
+    pub(in crate::app) fn note_by_host(&mut self, found: FoundByHost) {
+        self.by_host = Some(found);
+    }
+
+    /// What was found, once the look is finished; of several hosts what was found elsewhere, if that is new.
+    fn found(&mut self, store: &Store, steps: &mut usize) -> Option<Option<FoundByHost>> {
+        if store.has_hosts() {
+            return Some(self.by_host.take());
+        }
+        let is_finished = self.diagnosis.advance(store, steps);
+        is_finished.then(|| {
+            let diagnosis = &self.diagnosis;
+            let findings = diagnosis.findings().to_vec();
+            Some(FoundByHost { findings, left_out: diagnosis.left_out(), ignored: diagnosis.ignored() })
+        })
     }
 
     /// Goes on with the look; what it found once it is finished.
     pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<FindingsChange> {
-        if !self.diagnosis.advance(store, steps) {
-            return None;
-        }
+        let found = self.found(store, steps)?;
         self.is_looking = false;
-        let was_ignored = std::mem::replace(&mut self.ignored, self.diagnosis.ignored());
-        let (found, left_out) = (self.diagnosis.findings().to_vec(), self.diagnosis.left_out());
-        let mut change = self.show(found, left_out, store.rows().counts().total());
+        let Some(FoundByHost { findings, left_out, ignored }) = found else { return Some(FindingsChange::default()) };
+        let was_ignored = std::mem::replace(&mut self.ignored, ignored);
+        let mut change = self.show(findings, left_out, store.rows().counts().total());
         change.changed |= self.ignored != was_ignored;
         Some(change)
     }
@@ -310,6 +337,11 @@ impl FindingsPanel {
             self.with_lines(self.list_height(context), |cursor, lines| cursor.select(line, lines));
         }
     }
+}
+
+/// The host of `finding`; `None` where there is only one.
+fn host_of(finding: &Finding) -> Option<HostNumber> {
+    HostNumber::of_namespace(finding.key.netns)
 }
 
 impl Panel for FindingsPanel {

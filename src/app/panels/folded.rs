@@ -21,6 +21,7 @@ use crate::model::snapshot::Needs;
 use crate::model::socket::SocketRef;
 use crate::store::Store;
 use crate::store::folding::{FoldKey, Folding};
+use crate::table::connections::HOST;
 use crate::table::filter::Filter;
 use crate::table::folded::columns::{FOLDED, TREND, UNIT};
 use crate::table::folded::view::FoldedView;
@@ -218,12 +219,13 @@ impl FoldedPanel {
         }
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        self.columns.hide(match (self.view.folding(), context.config.settings.low_bandwidth) {
-            (Folding::Unit, false) => &[],
-            (Folding::Unit, true) => &[TREND],
-            (_, false) => &[UNIT],
-            (_, true) => &[UNIT, TREND],
-        });
+        let hidden = [
+            (UNIT, self.view.folding() != Folding::Unit),
+            (TREND, context.config.settings.low_bandwidth),
+            (HOST, !store.has_hosts()),
+        ];
+        let hidden: Vec<_> = hidden.into_iter().filter_map(|(column, is_hidden)| is_hidden.then_some(column)).collect();
+        self.columns.hide(&hidden);
         let shown: Vec<_> = self.window(store, height).map(|(_, line)| line).collect();
         self.columns.measure(shown.iter(), store);
     }

@@ -20,6 +20,7 @@ use crate::model::snapshot::Needs;
 use crate::store::Store;
 use crate::store::groups::attempts::GroupAttempts;
 use crate::store::groups::{Group, GroupKey, Grouping};
+use crate::table::connections::HOST;
 use crate::table::filter::Filter;
 use crate::table::groups::{GroupView, TRACED};
 use crate::table::sort::SortKey;
@@ -145,7 +146,9 @@ impl Panel for GroupPanel {
         }
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        self.columns.hide(if GroupAttempts::are_told(store) { &[] } else { TRACED });
+        let untold = if GroupAttempts::are_told(store) { &[] } else { TRACED };
+        let host = if store.has_hosts() { None } else { Some(HOST) };
+        self.columns.hide(&untold.iter().copied().chain(host).collect::<Vec<_>>());
         self.columns.measure(self.view.from(self.cursor.offset()).take(height), store);
     }
 
@@ -202,7 +205,7 @@ impl Panel for GroupPanel {
         if self.grouping == Grouping::Process {
             needs.usage.extend(self.window(context.height()).filter_map(|(_, group)| match group.key {
                 GroupKey::Process(id) => Some(id),
-                GroupKey::NoProcess(_)
+                GroupKey::NoProcess(..)
                 | GroupKey::Remote { .. }
                 | GroupKey::Listener { .. }
                 | GroupKey::OneOfListeners(_)

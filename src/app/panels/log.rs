@@ -183,7 +183,9 @@ pub fn line_text(line: LogLine<'_>, context: &PanelContext<'_>) -> String {
             vec![closed.reason().words().to_owned(), after_text(lifetime_text(closed)), counted]
         }
     };
-    let parts = [vec![context.time_of_day(entry.at), ends], happened, vec![owner_text(entry)]].concat();
+    let host =
+        if context.store.has_hosts() { context.store.host_of(entry.id.netns()).to_string() } else { String::new() };
+    let parts = [vec![context.time_of_day(entry.at), host, ends], happened, vec![owner_text(entry)]].concat();
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }
 

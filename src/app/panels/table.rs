@@ -2,8 +2,8 @@
 
 use crate::app::panels::cell::CellCursor;
 use crate::store::Store;
-use crate::table::column::{Column, HOST, default_columns};
-use crate::table::connections::NAMESPACE;
+use crate::table::column::{Column, PEER_NAME, default_columns};
+use crate::table::connections::{HOST, NAMESPACE};
 use crate::table::fit::{COMFORT_WIDTH, ColumnSpan, fit, place};
 use crate::table::groups::TRACED;
 use crate::table::order::Order;
@@ -20,7 +20,7 @@ const SPARE_RANK_MIN_WITH_HOSTS: u8 = 6;
 /// A name of a host that has less room is mostly cut.
 const HOST_COMFORT_WIDTH: u16 = 24;
 /// What is hidden until it is known whether it is needed.
-const HIDDEN_AT_FIRST: &[&str] = &[NAMESPACE, TRACED[0], TRACED[1], TRACED[2]];
+const HIDDEN_AT_FIRST: &[&str] = &[HOST, NAMESPACE, TRACED[0], TRACED[1], TRACED[2]];
 /// Cells right of the last column: the scrollbar.
 pub const MARGIN_RIGHT: u16 = 1;
 
@@ -31,13 +31,13 @@ pub struct TableColumns<R: 'static> {
     /// The widest content seen since the widths were forgotten. It only grows, so that columns do not move to and fro.
     wanted: Vec<u16>,
     /// Columns that are not shown now, unless the user chose them.
-    hidden: &'static [&'static str],
+    hidden: Vec<&'static str>,
     /// The columns that the user chose; `None` where they are those that the table has by itself.
     chosen: Option<Vec<ChosenColumn>>,
     /// The column that the rows are sorted by, which is always shown.
     sorted: Option<usize>,
     /// Whether names of hosts are shown.
-    has_hosts: bool,
+    has_peer_names: bool,
     /// Cells left of the first column.
     margin_left: u16,
     /// Which cell of the selected row is chosen.
@@ -60,18 +60,20 @@ impl<R> TableColumns<R> {
         Self {
             all,
             wanted: vec![0; all.len()],
-            hidden: HIDDEN_AT_FIRST,
+            hidden: HIDDEN_AT_FIRST.to_vec(),
             chosen: None,
             sorted: None,
-            has_hosts: false,
+            has_peer_names: false,
             margin_left,
             cell: CellCursor::default(),
         }
     }
 
     /// Columns that are not shown now.
-    pub(super) fn hide(&mut self, hidden: &'static [&'static str]) {
-        self.hidden = hidden;
+    pub(super) fn hide(&mut self, hidden: &[&'static str]) {
+        if self.hidden != hidden {
+            self.hidden = hidden.to_vec();
+        }
     }
 
     /// The columns that fit into a screen of `width`, and where they stand. The one that the rows are sorted by is among them:
@@ -131,8 +133,8 @@ impl<R> TableColumns<R> {
             Some(chosen) => chosen.iter().map(|column| column.index).collect(),
             None => self.own_columns(),
         };
-        if self.has_hosts
-            && let Some(host) = self.all.iter().position(|column| column.key == HOST)
+        if self.has_peer_names
+            && let Some(host) = self.all.iter().position(|column| column.key == PEER_NAME)
         {
             let place = columns.iter().position(|index| *index > host).unwrap_or(columns.len());
             columns.insert(place, host);
@@ -153,7 +155,7 @@ impl<R> TableColumns<R> {
             // Of equal ranks the one to the right goes first, as `fit` has it.
             let worth = |index: usize| (self.all[index].rank, index);
             let least = shown.iter().map(|(index, _)| *index).max_by_key(|index| worth(*index));
-            let spare = if self.has_hosts { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
+            let spare = if self.has_peer_names { SPARE_RANK_MIN_WITH_HOSTS } else { SPARE_RANK_MIN };
             match least.filter(|&index| self.all[index].rank >= Some(spare) && Some(index) != self.sorted) {
                 Some(least) if shown.iter().any(|&(index, width)| self.is_cut(index, width)) => {
                     chosen.retain(|&index| worth(index) < worth(least) || Some(index) == self.sorted);
@@ -262,7 +264,7 @@ pub trait ColumnSet {
     fn set_sorted(&mut self, column: usize);
 
     /// Whether the columns with names of hosts are among those that are shown.
-    fn show_hosts(&mut self, has_hosts: bool);
+    fn show_peer_names(&mut self, has_peer_names: bool);
 
     /// Lets columns find their widths anew.
     fn forget_widths(&mut self);
@@ -310,8 +312,8 @@ impl<R> ColumnSet for TableColumns<R> {
         self.sorted = Some(column);
     }
 
-    fn show_hosts(&mut self, has_hosts: bool) {
-        self.has_hosts = has_hosts;
+    fn show_peer_names(&mut self, has_peer_names: bool) {
+        self.has_peer_names = has_peer_names;
     }
 
     fn forget_widths(&mut self) {
@@ -335,9 +337,9 @@ impl<R> ColumnSet for TableColumns<R> {
 
 impl dyn ColumnSet + '_ {
     /// Whether names of hosts have room on a screen of `width`.
-    pub(in crate::app) fn shows_hosts(&self, width: u16) -> bool {
+    pub(in crate::app) fn shows_peer_names(&self, width: u16) -> bool {
         let heads = self.heads();
-        self.shown(width).iter().any(|place| heads[place.index].key == HOST)
+        self.shown(width).iter().any(|place| heads[place.index].key == PEER_NAME)
     }
 }
 
@@ -377,7 +379,7 @@ mod tests {
         for all in [LISTENERS, PORTS, REMOTES] {
             let mut columns = TableColumns::new(all);
             // All columns that there are, with addresses and programs as long as usual.
-            columns.hide(&[]);
+            columns.hide(&[HOST]);
             for (column, wanted) in all.iter().zip(&mut columns.wanted).filter(|(column, _)| column.rank <= Some(1)) {
                 *wanted = column.width.1.min(COMFORT_WIDTH);
             }

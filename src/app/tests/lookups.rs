@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::model::host_name::{HostName, Lookups, Named};
-use crate::table::column::HOST;
+use crate::table::column::PEER_NAME;
 
 fn peer(number: usize) -> IpAddr {
     format!("8.8.{}.{}", number / 250, number % 250 + 1).parse().expect("an address")
@@ -104,7 +104,7 @@ fn a_name_moves_neither_rows_nor_columns_and_decides_nothing() {
         (shown, app.panels.connections.view.order().to_vec(), selected(app))
     };
     let before = look(&app);
-    assert!(before.0.iter().any(|place| COLUMNS[place.index].key == HOST));
+    assert!(before.0.iter().any(|place| COLUMNS[place.index].key == PEER_NAME));
     let long = "a.very-long-name-of-a-host.in-some-data-center.of-somebody.example.com";
     for (number, name) in ["a.example", "zzz.example", long, "x"].into_iter().enumerate() {
         app.turn(Msg::HostNames(vec![named(number, name)]));
@@ -137,8 +137,8 @@ fn the_sort_steps_over_names_and_the_menu_says_why() {
         keys.push(COLUMNS[sort.column].key);
         press(&mut app, ">");
     }
-    assert!(keys.contains(&"remote") && keys.contains(&"state") && !keys.contains(&HOST), "{keys:?}");
-    let line = COLUMNS.iter().position(|column| column.key == HOST).expect("a column");
+    assert!(keys.contains(&"remote") && keys.contains(&"state") && !keys.contains(&PEER_NAME), "{keys:?}");
+    let line = COLUMNS.iter().position(|column| column.key == PEER_NAME).expect("a column");
     let before = app.panels.connections.view.sort();
     app.open_menu(MenuChoice::Column, line);
     enter(&mut app);

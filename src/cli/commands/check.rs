@@ -90,12 +90,12 @@ permission is said, and is not a failure."],
         let samples = look(global.open()?, &global.settings()?.asking(check.filter.asked_by_name()), self.time.time)?;
         let mut status = CheckStatus::Ok;
         print(check.format, |out| {
-            let (store, diagnosis) = (samples.store(), samples.diagnosis());
+            let store = samples.store();
             let found = CheckInput {
-                findings: diagnosis.findings(),
-                left_out: diagnosis.left_out(),
-                ignored: diagnosis.ignored(),
-                thresholds: diagnosis.thresholds(),
+                findings: samples.findings(),
+                left_out: samples.left_out(),
+                ignored: samples.ignored(),
+                thresholds: samples.thresholds(),
                 watched: samples.watched(),
             };
             status = check.write(store, found, out)?;
@@ -108,12 +108,15 @@ permission is said, and is not a failure."],
 /// A live source is watched for `time`, a recording to that point or to its end.
 fn look(source: Box<dyn Source>, settings: &Settings, time: Option<Duration>) -> Result<Samples, Failure> {
     let mut samples = Samples::new(source, settings, RetryLimit::Check, true).for_time(time);
-    let mut taken = 0;
+    let (mut taken, mut is_stream) = (0, false);
     loop {
         let pace = samples.take()?.map(|taken| taken.pace);
+        is_stream |= pace == Some(Pace::AsItComes);
         taken += u32::from(pace.is_some());
         let is_enough = match (pace, time) {
-            (None, _) | (Some(Pace::After(_)), None) => false,
+            // A stream is at its present when nothing more comes at once.
+            (None, None) => taken >= SAMPLES && is_stream,
+            (None, Some(_)) | (Some(Pace::After(_) | Pace::AsItComes | Pace::NotYet), None) => false,
             (Some(Pace::Last), _) => true,
             (Some(Pace::Interval), None) => taken >= SAMPLES && !samples.is_undecided(),
             (Some(_), Some(time)) => samples.watched() >= time,

@@ -22,8 +22,8 @@ use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
 use crate::model::host_name::Lookups;
 use crate::model::snapshot::Snapshot;
-use crate::report::fields;
 use crate::report::list::{LeftOut, List, Selection};
+use crate::report::{fields, hosts};
 use crate::source::retries::RetryLimit;
 use crate::source::{Pace, Source};
 use crate::store::Store;
@@ -140,7 +140,7 @@ pub(in crate::cli) fn now(source: Box<dyn Source>, settings: &Settings, list: &L
 
 /// Prints `selection`, behind what is to be said of its sample.
 fn print_now(selection: &Selection<'_>, store: &Store) -> Result<ExitCode, Failure> {
-    for sentence in &store.coverage().degraded {
+    for sentence in store.coverage().degraded.iter().chain(&hosts::sentences(store)) {
         say(sentence.as_str());
     }
     if let Some(sentence) = selection.counted_twice() {
@@ -177,13 +177,20 @@ fn take(source: Box<dyn Source>, settings: &Settings) -> Result<(Store, Option<S
     let needs = settings.needs();
     let mut taker = SampleTaker::new(source, RetryLimit::Look, settings.shared.interval);
     loop {
-        let pace = taker.take_at_last(|source, snapshot| source.sample(&needs, snapshot))?;
+        let Some(pace) = taker.take(|source, snapshot| source.sample(&needs, snapshot))? else {
+            if store.deltas() > 0 {
+                // A stream of which nothing more comes at once: this is its present.
+                return Ok((store, None));
+            }
+            taker.wait();
+            continue;
+        };
         if pace == Pace::Interval {
             // A live source: one sample is enough, and there will be none to compare it with.
             return Ok((store, Some(taker.snapshot)));
         }
-        store.apply(tracker.update(&taker.snapshot));
-        if !matches!(pace, Pace::After(_)) {
+        store.apply(tracker.finish(&mut taker.snapshot));
+        if !matches!(pace, Pace::After(_) | Pace::AsItComes) {
             return Ok((store, None));
         }
     }

@@ -72,7 +72,7 @@ docs/metrics.md lists the metrics and has alert rules and units for systemd."],
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let file = self.file.as_deref().map(ReplacedFile::at).transpose().map_err(Failure::Usage)?;
         let target = MetricsTarget { format: self.format, path: self.file.as_deref(), file };
-        let source = global.open()?;
+        let source = global.open_one_host()?;
         let settings = global.settings()?;
         let Some(every) = self.every else {
             once(source, settings, &target)?;
@@ -123,7 +123,7 @@ struct MetricsTarget<'a> {
 impl MetricsTarget<'_> {
     /// Writes what is known now; whether there is still somebody to read it. An error of a file may pass.
     fn write(&self, samples: &Samples, collector: &mut MetricsCollector) -> Result<bool, Failure> {
-        let sample = collector.sample(samples.store(), samples.diagnosis().findings());
+        let sample = collector.sample(samples.store(), samples.findings());
         let text = self.format.text(&sample);
         let Some(file) = &self.file else { return output::print_utf8(&text) };
         match file.write(text.as_bytes()) {
@@ -143,7 +143,7 @@ fn once(source: Box<dyn Source>, settings: &Settings, target: &MetricsTarget<'_>
     loop {
         if let Some(taken) = samples.take()? {
             let collector = collector.get_or_insert_with(|| MetricsCollector::new(taken.pace != Pace::Interval));
-            collector.note(samples.store(), &taken.transitions, &taken.gaps);
+            collector.note(samples.store(), &taken.transitions, &taken.all_gaps());
             if !matches!(taken.pace, Pace::After(_)) {
                 // Nobody has listened for events, so nothing is said of them.
                 let nobody = EventStatus::default();
@@ -185,7 +185,7 @@ impl MetricsWriter<'_> {
             let mut is_over = false;
             if let Some(taken) = self.samples.take()? {
                 self.said.say(shortcomings(self.samples.store(), &taken.event_status));
-                self.collector.note(self.samples.store(), &taken.transitions, &taken.gaps);
+                self.collector.note(self.samples.store(), &taken.transitions, &taken.all_gaps());
                 if self.is_due() && !self.write()? {
                     return Ok(());
                 }

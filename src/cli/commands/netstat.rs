@@ -194,8 +194,8 @@ impl NetstatSampler {
                 self.store.apply(tracker::once(std::mem::take(&mut self.taker.snapshot)));
                 return Ok(pace);
             }
-            self.store.apply(self.tracker.update(&self.taker.snapshot));
-            if repeats || !matches!(pace, Pace::After(_)) {
+            self.store.apply(self.tracker.finish(&mut self.taker.snapshot));
+            if repeats || !matches!(pace, Pace::After(_) | Pace::AsItComes) {
                 return Ok(pace);
             }
         }

@@ -14,6 +14,7 @@ use crate::cli::say;
 use crate::cli::values::{NameError, NameParser};
 use crate::model::snapshot::AskedByName;
 use crate::report::format::DocumentFormat;
+use crate::report::hosts;
 use crate::report::ports::listener::Services;
 use crate::report::ports::{FAIL_ON, Ports, PortsFailOn};
 use crate::source::services;
@@ -81,7 +82,7 @@ be\". conntop does not know what a firewall blocks.",
         };
         let units = AskedByName { units: true, ..AskedByName::default() };
         let store = look(global.open()?, &global.settings()?.asking(units).querying(ports.query()))?;
-        store.coverage().degraded.iter().for_each(|sentence| say(sentence.as_str()));
+        store.coverage().degraded.iter().chain(&hosts::sentences(&store)).for_each(|sentence| say(sentence.as_str()));
         let names = service_names();
         let listeners = ports.listeners(&store, &names);
         print(ports.format, |out| ports.write(&listeners, &store, out))?;

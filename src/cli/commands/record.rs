@@ -71,7 +71,7 @@ and marks the gap.",
     /// Records until the time or the count is reached, the source ends, or somebody asks it to end.
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let destination = Destination::parse(&self.file, self.keep, self.max_size)?;
-        let source = global.open()?;
+        let source = global.open_one_host()?;
         let settings = global.settings()?;
         let mut recording = Recording::begin(&destination, source.info())?;
         let patience = if destination.is_flight_recorder() { RetryLimit::FlightRecorder } else { RetryLimit::Follow };

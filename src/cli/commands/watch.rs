@@ -17,6 +17,7 @@ use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
+use crate::report::hosts;
 use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
 use crate::runtime;
 use crate::source::retries::RetryLimit;
@@ -175,13 +176,14 @@ async fn follow(
             let peers = output.stream.peers(samples.store(), &taken.transitions);
             names.learn(samples.store_mut(), &peers);
         }
-        let (store, diagnosis) = (samples.store(), samples.diagnosis());
+        let store = samples.store();
         said.say(shortcomings(store, &taken.event_status));
+        said.say(&hosts::sentences(store));
         let events = SampleEvents {
             transitions: &taken.transitions,
             gaps: &taken.gaps,
-            findings: diagnosis.findings(),
-            left_out: diagnosis.left_out(),
+            findings: samples.findings(),
+            left_out: samples.left_out(),
         };
         if !output.add(store, events)? {
             return Ok(());

@@ -21,6 +21,8 @@ use crate::store::Store;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "finding")]
 pub struct FindingRecord<'a, Examples> {
+    /// The host that has it.
+    pub host: &'a str,
     /// Which; conntop explain says what it means.
     #[schemars(with = "String", extend("enum" = rule_ids()))]
     pub rule: Rule,
@@ -153,7 +155,7 @@ impl<'a> CausedRecord<'a> {
 
 impl<'a, Examples> FindingRecord<'a, Examples> {
     /// The fields of `finding`, whose examples are written as `examples`. `store` is what it was found in.
-    pub fn of(finding: &'a Finding, store: &Store, examples: Examples) -> Self {
+    pub fn of(finding: &'a Finding, store: &'a Store, examples: Examples) -> Self {
         let (place, endpoint) = match finding.key.scope {
             FindingScope::Machine => (FindingPlace::Machine, None),
             FindingScope::Process => (FindingPlace::Process, None),
@@ -164,6 +166,7 @@ impl<'a, Examples> FindingRecord<'a, Examples> {
         let addr = endpoint.map(text);
         let listener = finding.key.listener.and_then(|id| store.rows().live(id)?.connection.socket.inode);
         Self {
+            host: store.host_of(finding.key.netns).as_str(),
             rule: finding.rule(),
             other_rule: finding.also,
             severity: finding.severity,
@@ -177,7 +180,7 @@ impl<'a, Examples> FindingRecord<'a, Examples> {
             addr: addr.map(|addr| addr.alone().to_string()),
             port: endpoint.map(|endpoint| endpoint.port).filter(|port| *port > 0),
             interface: addr.and_then(AddressText::link).map(|link| link.to_string()),
-            netns: Some(finding.key.netns.0).filter(|inode| *inode > 0),
+            netns: Some(store.names().namespace_number(finding.key.netns)).filter(|inode| *inode > 0),
             listener: listener.map(NonZeroU32::get),
             state: finding.state.map(TcpState::name),
             sockets: finding.sockets,

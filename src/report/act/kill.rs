@@ -439,10 +439,7 @@ impl KillTarget {
 
     /// The names of its namespaces; the number of one that has none.
     fn namespace_names(&self, store: &Store) -> Vec<String> {
-        let name = |netns: &NetnsId| {
-            store.names().namespaces.get(netns).map_or_else(|| netns.0.to_string(), ToString::to_string)
-        };
-        self.namespaces.iter().map(name).collect()
+        self.namespaces.iter().map(|netns| store.names().namespace_text(*netns)).collect()
     }
 
     /// The signal to it.

@@ -303,7 +303,7 @@ impl Difference<'_> {
         let mut lines = Vec::new();
         for group in &self.groups {
             let group = GroupChange::of(group);
-            csv::append_record::<Csv>(&mut lines, head.values().into_iter().chain(group.values()));
+            csv::append_record::<Csv>(&mut lines, head.values(head.host()).into_iter().chain(group.values()));
         }
         out.write_all(&lines)
     }

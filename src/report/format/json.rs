@@ -52,39 +52,52 @@ impl Notation for Json {
 /// Writes one socket after the other as objects with the same names.
 pub struct SocketWriter<'c> {
     columns: &'c [usize],
-    /// What stands before each value: `{"proto":`, `,"family":`.
+    /// What stands before each value: `"proto":`.
     keys: Vec<String>,
     /// What stands before the list of all processes that hold the socket, if it is wanted.
     owners: Option<&'static str>,
+    /// What stands after the host of a line that stands alone: `,"at":"..."`.
+    head: Option<String>,
 }
 
 impl<'c> SocketWriter<'c> {
     /// A writer of these `columns`; `with_owners` adds every process that holds the socket under `owners`.
     pub fn new(columns: &'c [usize], with_owners: bool) -> Self {
-        let key = |(at, column): (usize, &usize)| {
-            let open = if at == 0 { '{' } else { ',' };
-            // Names of columns are lower-case letters and underscores.
-            format!("{open}\"{}\":", COLUMNS[*column].json)
-        };
-        let open = if columns.is_empty() { "{\"owners\":" } else { ",\"owners\":" };
-        Self { columns, keys: columns.iter().enumerate().map(key).collect(), owners: with_owners.then_some(open) }
+        // Names of columns are lower-case letters and underscores.
+        let key = |column: &usize| format!("\"{}\":", COLUMNS[*column].json);
+        let owners = with_owners.then_some("\"owners\":");
+        Self { columns, keys: columns.iter().map(key).collect(), owners, head: None }
     }
 
-    /// The same objects, each for a line of its own: it begins with the fields of `head`.
+    /// The same objects, each for a line of its own if there is a `head`: it begins with the host of the socket, and with the time.
     #[must_use]
-    pub fn beginning_with(mut self, head: &LineHead<'_>) -> Self {
-        if let Some(key) = self.keys.first_mut() {
-            *key = format!("{}{}", head.opening(), key.replacen('{', ",", 1));
-        }
-        self
+    pub fn beginning_with(self, head: Option<&LineHead<'_>>) -> Self {
+        Self { head: head.map(|head| format!(",\"at\":\"{}\"", head.at)), ..self }
     }
+
+    /// Appends the host, where the line stands alone or there are several.
+    fn append_host(&self, out: &mut Vec<u8>, row: &SocketRow, store: &Store) -> bool {
+        let is_wanted = self.head.is_some() || self.owners.is_some() && store.has_hosts();
+        if is_wanted {
+            out.extend_from_slice(b"{\"host\":");
+            Json::text(out, store.host_of(row.connection.socket.id.netns()).as_str());
+            out.extend_from_slice(self.head.as_deref().unwrap_or_default().as_bytes());
+        }
+        is_wanted
+    }
+
     /// Appends the object of `row`.
     pub fn append(&self, out: &mut Vec<u8>, row: &SocketRow, store: &Store) {
+        let mut is_open = self.append_host(out, row, store);
         for (column, key) in self.columns.iter().zip(&self.keys) {
+            out.extend_from_slice(if is_open { b"," } else { b"{" });
+            is_open = true;
             out.extend_from_slice(key.as_bytes());
             plain::write::<Json>(out, &(COLUMNS[*column].value)(row, store));
         }
         if let Some(key) = self.owners {
+            out.extend_from_slice(if is_open { b"," } else { b"{" });
+            is_open = true;
             out.extend_from_slice(key.as_bytes());
             match row.connection.socket.owner.holders() {
                 Some(holders) => append_owners(out, holders),
@@ -93,7 +106,7 @@ impl<'c> SocketWriter<'c> {
             // What waits for the socket is not asked for.
             out.extend_from_slice(b",\"waiter\":null");
         }
-        out.extend_from_slice(if self.columns.is_empty() && self.owners.is_none() { b"{}" } else { b"}" });
+        out.extend_from_slice(if is_open { b"}" } else { b"{}" });
     }
 }
 
@@ -168,15 +181,20 @@ impl<'a> LineHead<'a> {
     /// Its names, for the line that names the columns of CSV.
     pub const NAMES: [&'static str; 2] = ["host", "at"];
 
-    /// Its values, in the order of [`Self::NAMES`].
-    pub fn values(&self) -> [Value<'_>; 2] {
-        [Value::Text(self.host), Value::Text(&self.at)]
+    /// The host, or all that are shown.
+    pub const fn host(&self) -> &'a str {
+        self.host
     }
 
-    /// It as an object that is not closed: more members follow.
-    pub(crate) fn opening(&self) -> String {
+    /// Its values for what is on `host`, in the order of [`Self::NAMES`].
+    pub fn values<'v>(&'v self, host: &'v str) -> [Value<'v>; 2] {
+        [Value::Text(host), Value::Text(&self.at)]
+    }
+
+    /// It as an object that is not closed, for what is on `host`: more members follow.
+    pub(crate) fn opening(&self, host: &str) -> String {
         let mut object = Vec::new();
-        write_open(&mut object, self).expect("a vector takes all");
+        write_open(&mut object, &LineHead { host, at: self.at.clone() }).expect("a vector takes all");
         String::from_utf8(object).expect("JSON is text")
     }
 }

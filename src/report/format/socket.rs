@@ -23,6 +23,25 @@ use crate::table::connections::COLUMNS;
 #[schemars(rename = "socket")]
 pub struct SocketObject<'a> {
     #[serde(flatten)]
+    host: SocketHost<'a>,
+    #[serde(flatten)]
+    fields: SocketFields<'a>,
+}
+
+/// Where a socket of a document is.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct SocketHost<'a> {
+    /// The host that it is on; only where several are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+}
+
+/// The same beside something that tells the host.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct SocketFields<'a> {
+    #[serde(flatten)]
     columns: SocketColumns<'a>,
     #[serde(flatten)]
     holders: SocketHolders<'a>,
@@ -30,6 +49,14 @@ pub struct SocketObject<'a> {
 
 impl<'a> SocketObject<'a> {
     /// That of `row`.
+    pub fn of(row: &'a SocketRow, store: &'a Store) -> Self {
+        let host = store.has_hosts().then(|| store.host_of(row.connection.socket.id.netns()).as_str());
+        Self { host: SocketHost { host }, fields: SocketFields::of(row, store) }
+    }
+}
+
+impl<'a> SocketFields<'a> {
+    /// Those of `row`.
     pub fn of(row: &'a SocketRow, store: &'a Store) -> Self {
         let owners = row.connection.socket.owner.holders().map(|holders| HolderObject::all(holders));
         Self { columns: SocketColumns { row, store }, holders: SocketHolders { owners, waiter: None } }

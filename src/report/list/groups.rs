@@ -16,7 +16,7 @@ use crate::report::list::mark_of;
 use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::column::{self, Align, Column, ValueKind};
-use crate::table::connections::COLUMNS;
+use crate::table::connections::{COLUMNS, HOST};
 use crate::table::order::Order;
 use crate::table::suggest;
 use crate::table::sums::{SUMS, Sum};
@@ -73,6 +73,11 @@ pub fn can_group<R>(column: &Column<R>) -> bool {
         ValueKind::Count | ValueKind::Bytes | ValueKind::Rate | ValueKind::Span | ValueKind::Share
     );
     !is_quantity && !column.is_hint && !OF_ONE_SOCKET.contains(&column.key)
+}
+
+/// Whether the values of `column` mean something on one host only: two hosts have the same pids, users and namespaces.
+fn is_of_one_host<R>(column: &Column<R>) -> bool {
+    column.kind == ValueKind::Number || ["user", "netns_name", "interface"].contains(&column.key)
 }
 
 impl GroupBy {
@@ -208,6 +213,9 @@ impl GroupIndex {
         self.key.clear();
         for &column in &groups.by {
             append_key(&mut self.key, &(COLUMNS[column].value)(row, store));
+            if store.has_hosts() && is_of_one_host(&COLUMNS[column]) {
+                append_key(&mut self.key, &Value::Text(store.host_of(row.connection.socket.id.netns()).as_str()));
+            }
         }
         self.found.get(self.key.as_slice()).copied()
     }
@@ -262,8 +270,9 @@ impl ListedGroups<'_> {
             Format::Text => self.write_text(&columns, store, out)?,
             Format::Json => self.write_json(&columns, store, out)?,
             Format::Ndjson => {
-                let opening = head.as_ref().map(LineHead::opening);
+                let columns = after_head(&columns, head.as_ref());
                 write_all(out, self.groups.iter(), |buffer, sum| {
+                    let opening = head.as_ref().map(|head| head.opening(self.host(sum, store)));
                     append_object(buffer, opening.as_deref(), &columns, sum, store);
                     buffer.push(b'\n');
                 })?;
@@ -287,11 +296,19 @@ impl ListedGroups<'_> {
         out: &mut impl Write,
     ) -> io::Result<()> {
         let names = head.map(|_| LineHead::NAMES.map(Value::Text)).into_iter().flatten();
+        let columns = after_head(columns, head);
         csv::write_heading::<F>(out, names.chain(columns.iter().map(|column| Value::Text(column.about().json))))?;
         write_all(out, self.groups.iter(), |buffer, sum| {
-            let head = head.map(LineHead::values).into_iter().flatten();
+            let head = head.map(|head| head.values(self.host(sum, store))).into_iter().flatten();
             csv::append_record::<F>(buffer, head.chain(columns.iter().map(|&column| cell(column, sum, store))));
         })
+    }
+
+    /// The host that the sockets of a group are on, where they are grouped by it; else all that are shown.
+    fn host<'s>(&self, sum: &'s Sum, store: &'s Store) -> &'s str {
+        let is_by_host = self.asked.by.iter().any(|&index| COLUMNS[index].key == HOST);
+        let first = sum.first.as_ref().filter(|_| is_by_host);
+        first.map_or(&store.source().host, |row| store.host_of(row.connection.socket.id.netns())).as_str()
     }
 
     /// All of them; of those, text leaves out what says nothing.
@@ -334,6 +351,18 @@ impl ListedGroups<'_> {
         })?;
         let counts = |counts: LeftOut| format!("{{\"groups\":{},\"sockets\":{}}}", counts.groups, counts.sockets);
         writeln!(out, "\n],\"total\":{},\"left_out\":{}}}", counts(self.total), counts(self.left_out))
+    }
+}
+
+/// `columns` without the host, where `head` tells it.
+fn after_head<'c>(columns: &'c [GroupColumn], head: Option<&LineHead<'_>>) -> Cow<'c, [GroupColumn]> {
+    let is_told = |column: &GroupColumn| {
+        head.is_some() && matches!(column, GroupColumn::Key(index) if COLUMNS[*index].key == HOST)
+    };
+    if columns.iter().any(is_told) {
+        columns.iter().filter(|column| !is_told(column)).copied().collect()
+    } else {
+        Cow::Borrowed(columns)
     }
 }
 

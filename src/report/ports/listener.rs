@@ -195,6 +195,7 @@ impl ListenerReport<'_> {
         };
         let socket = &self.row.connection.socket;
         ListenerObject {
+            host: self.store.has_hosts().then(|| self.store.host_of(socket.id.netns()).as_str()),
             proto: self.protocol.name(),
             laddr: self.address.alone().to_string(),
             lport: self.local.port,
@@ -233,6 +234,9 @@ impl ListenerReport<'_> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "listener")]
 pub struct ListenerObject<'a> {
+    /// The host that it is on; only where several are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
     #[schemars(schema_with = "columns::proto")]
     proto: &'static str,
     #[schemars(schema_with = "columns::laddr")]

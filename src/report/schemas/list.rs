@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use crate::report::format::json::{DocumentHead, LineHead};
-use crate::report::format::socket::{SocketObject, column_schema};
+use crate::report::format::socket::{SocketFields, SocketObject, column_schema};
 use crate::report::list::can_group;
 use crate::table::connections::COLUMNS;
 use crate::table::sums::SUMS;
@@ -30,7 +30,7 @@ pub(in crate::report) struct SocketLine<'a> {
     #[schemars(flatten)]
     head: LineHead<'a>,
     #[schemars(flatten)]
-    socket: SocketObject<'a>,
+    socket: SocketFields<'a>,
 }
 
 /// What `conntop list --group-by --format json` prints.

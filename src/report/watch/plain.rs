@@ -6,10 +6,11 @@ use std::borrow::Cow;
 
 use crate::diagnosis::finding::Finding;
 use crate::model::delta::{AgeBasis, Gap, Transition};
+use crate::model::hosts::HostNumber;
 use crate::model::process::Owner;
 use crate::model::time::Timestamp;
 use crate::report::format::json::rfc3339;
-use crate::report::watch::{ChangeKind, FindingChange, LostLines};
+use crate::report::watch::{ChangeKind, FindingChange, LostLines, of_host};
 use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::units;
@@ -39,14 +40,16 @@ pub(super) fn change(store: &Store, transition: &Transition, row: &SocketRow) ->
     });
     let (time, owner) = (time_of_day(store, transition.at), owner(&socket.owner));
     let protocol = socket.protocol.name();
-    format!("{time} {event}, {owner}, {protocol} {ends}, {states}{lasted}")
+    let host = of_host(store, store.host_of(socket.id.netns()).as_str());
+    format!("{time} {host}{event}, {owner}, {protocol} {ends}, {states}{lasted}")
 }
 
 /// `12:00:09 gap, 5 events lost since 12:00:01, lines may be missing`.
-pub(super) fn gap(store: &Store, gap: &Gap) -> String {
+pub(super) fn gap(store: &Store, host: Option<HostNumber>, gap: &Gap) -> String {
+    let host = of_host(store, store.host_numbered(host).as_str());
     let lost = gap.lost.map_or_else(|| "some".to_owned(), units::count);
     let (to, from) = (time_of_day(store, gap.to), time_of_day(store, gap.from));
-    format!("{to} gap, {lost} events lost since {from}, lines may be missing")
+    format!("{to} {host}gap, {lost} events lost since {from}, lines may be missing")
 }
 
 /// `12:00:09 gap, 5 lines dropped since 12:00:01, because their reader was too slow`.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::delta::FinalCounters;
+use crate::model::hosts::HostNumber;
 use crate::model::outcome::{EndReport, SocketError};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::ByteCounts;
@@ -40,15 +41,19 @@ fn last_words() -> Transition {
     }
 }
 
-fn gap() -> Gap {
-    Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: EventSource::DestroyEvent }
+fn gap() -> (Option<HostNumber>, Gap) {
+    (None, Gap { from: Timestamp::from_millis(89_000), to: NOW, lost: Some(1_204), of: EventSource::DestroyEvent })
 }
 
 fn watch(filter: &str, format: EventFormat) -> WatchOptions {
     WatchOptions { filter: Filter::parse(filter).expect("valid"), format, count: None }
 }
 
-fn news<'a>(transitions: &'a [Transition], gaps: &'a [Gap], findings: &'a [Finding]) -> SampleEvents<'a> {
+fn news<'a>(
+    transitions: &'a [Transition],
+    gaps: &'a [(Option<HostNumber>, Gap)],
+    findings: &'a [Finding],
+) -> SampleEvents<'a> {
     SampleEvents { transitions, gaps, findings, left_out: 0 }
 }
 

@@ -78,6 +78,7 @@ impl NameReader {
                 own: inputs.own,
                 reachable: inputs.reachable.unwrap_or_else(|| self.names.reachable.clone()),
                 units: inputs.units.unwrap_or_else(|| self.names.units.clone()),
+                ..Names::default()
             };
             if names != *self.names {
                 self.names = Arc::new(names);

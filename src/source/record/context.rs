@@ -195,6 +195,7 @@ fn take_names(old: &Names, bytes: &mut BytesIn<'_>) -> Result<Names, RecordingFa
         own: fields.take(3, &old.own)?,
         reachable: fields.take(4, &old.reachable)?,
         units: fields.take(5, &old.units)?,
+        ..Names::default()
     })
 }
 

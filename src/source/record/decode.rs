@@ -255,7 +255,7 @@ fn take_names(version: u16, rest: &mut &[u8]) -> Result<Names, RecordingFault> {
     let own = namespaces.iter().find(|(_, name)| name.as_str() == OWN_NAMESPACE).map(|(netns, _)| *netns);
     let units = take_table(rest, "units")?;
     let reachable = if version < 5 { BTreeMap::new() } else { take_table(rest, "interfaces")? };
-    Ok(Names { users, interfaces, namespaces, own, reachable, units })
+    Ok(Names { users, interfaces, namespaces, own, reachable, units, ..Names::default() })
 }
 
 fn take_table<'a, K: Deserialize<'a> + Ord, V: Deserialize<'a>>(

@@ -196,6 +196,7 @@ pub fn names() -> Names {
         own: Some(NETNS),
         reachable: reachable(),
         units: units.collect(),
+        ..Names::default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use crate::model::address::Address;
 use crate::model::endpoint::Protocol;
+use crate::model::hosts::HostNumber;
 use crate::model::process::{NoProcess, ProcessId};
 use crate::model::socket::NetnsId;
 use crate::model::tcp_state::TcpState;
@@ -72,4 +73,6 @@ pub struct AlikeKey {
     pub state: TcpState,
     /// The control group.
     pub cgroup: Option<NonZeroU64>,
+    /// The host; `None` where there is only one.
+    pub host: Option<HostNumber>,
 }

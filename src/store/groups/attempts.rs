@@ -9,6 +9,7 @@ use crate::model::address::Destination;
 use crate::model::delta::EventSource;
 use crate::model::endpoint::Protocol;
 use crate::model::event::EventSourceStatus;
+use crate::model::hosts::whole_host;
 use crate::model::process::Process;
 use crate::model::socket::{NetnsId, SocketId};
 use crate::model::time::Timestamp;
@@ -148,7 +149,7 @@ impl<'a> AttemptIndex<'a> {
 
 /// Groups of remotes tell namespaces apart for addresses with a zone only.
 fn netns_of(grouping: Grouping, to: Destination, netns: NetnsId) -> NetnsId {
-    if grouping == Grouping::Remote && to.address.zone().is_none() { NetnsId::default() } else { netns }
+    if grouping == Grouping::Remote && to.address.zone().is_none() { whole_host(netns) } else { netns }
 }
 
 /// Where the attempts of the group of `key` go to, if it is a group of connections that we open.

@@ -1,7 +1,9 @@
 //! From tokens to a tree of conditions: `or` of `and`s of negated or plain conditions.
 
+use std::net::IpAddr;
+
 use crate::table::column;
-use crate::table::connections::COLUMNS;
+use crate::table::connections::{COLUMNS, HOST};
 use crate::table::filter::lexer::{Form, Item, Lexeme, Operator, Token, tokens};
 use crate::table::filter::pattern::Pattern;
 use crate::table::filter::test::Test;
@@ -10,12 +12,8 @@ use crate::table::filter::{FILTER_DEPTH_MAX, FilterError, Node};
 use crate::table::suggest;
 
 /// Keys that stand for both ends of a connection.
-pub const EITHER_END: [(&str, [&str; 2]); 4] = [
-    ("port", ["lport", "rport"]),
-    ("addr", ["laddr", "raddr"]),
-    ("host", ["laddr", "raddr"]),
-    ("endpoint", ["local", "remote"]),
-];
+pub const EITHER_END: [(&str, [&str; 2]); 3] =
+    [("port", ["lport", "rport"]), ("addr", ["laddr", "raddr"]), ("endpoint", ["local", "remote"])];
 
 /// Other words for a key: those of ss(8) and of packet filters.
 const ALIASES: [(&str, &str); 7] = [
@@ -142,6 +140,8 @@ fn bare(item: &Item) -> Result<Node, FilterError> {
 }
 
 fn term(at: usize, key: &str, operator: Operator, items: &[Item]) -> Result<Node, FilterError> {
+    // What packet filters call a host is an address of either end.
+    let key = if key == HOST && items.iter().all(is_address) { "addr" } else { key };
     let columns = columns_of(key).map_err(|message| FilterError::new(at, message))?;
     let mut tests = Vec::new();
     for item in items {
@@ -156,6 +156,12 @@ fn term(at: usize, key: &str, operator: Operator, items: &[Item]) -> Result<Node
     }
     let known = columns.iter().map(|&column| Node::Column(column, Test::Known)).collect();
     Ok(Node::All(vec![single_or(known, Node::Any), Node::Not(Box::new(any))]))
+}
+
+/// Whether `item` is an address or a network.
+fn is_address(item: &Item) -> bool {
+    let address = item.text.split('/').next().unwrap_or_default();
+    item.form == Form::Plain && address.parse::<IpAddr>().is_ok()
 }
 
 /// The columns that `key` asks: one, or one for each end.

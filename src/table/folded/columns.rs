@@ -13,7 +13,8 @@ use crate::store::alike::key::AlikePeer;
 use crate::store::folding::{FoldOwner, FoldPeer, Folding};
 use crate::store::row::SocketRow;
 use crate::table::braille;
-use crate::table::column::{Column, Drift, HOST, HOST_WIDTH, ValueKind};
+use crate::table::column::{Column, Drift, PEER_NAME, PEER_NAME_WIDTH, ValueKind};
+use crate::table::connections::HOST;
 use crate::table::folded::{FoldedLine, FoldedRow, peer_text};
 use crate::table::order::Order;
 use crate::table::units;
@@ -38,6 +39,8 @@ const VERDICT_AFTER: Duration = Duration::from_secs(5);
 /// The columns of the folded table. Queues and rates are as old as the last sample that listed the sockets.
 #[rustfmt::skip]
 pub static FOLDED: &[Column<FoldedLine>] = &[
+    Column::new(HOST, "HOST", ValueKind::Text, of_host)
+        .width(6, 24).rank(0).drift(Drift::Names).about("The host that the sockets are on, where there are several."),
     Column::new(UNIT, "UNIT", ValueKind::Text, unit)
         .width(12, 32).rank(1).about("The service unit, container or pod."),
     Column::new("process", "PROCESS", ValueKind::Text, process)
@@ -46,8 +49,8 @@ pub static FOLDED: &[Column<FoldedLine>] = &[
         .width(7, 7).rank(10).about("The process id; of several, how many."),
     Column::new("peer", "PEER", ValueKind::Endpoint, peer)
         .width(13, 47).rank(0).about("The remote end of what we opened; :443 clients came in by a listener of ours, :443 queue waits to be accepted."),
-    Column::new(HOST, "HOST?", ValueKind::Text, host)
-        .width(HOST_WIDTH.0, HOST_WIDTH.1).rank(3).hint().about("The reverse DNS name of the peer's address. These names are not trusted, so nothing is filtered or sorted by them."),
+    Column::new(PEER_NAME, "HOST?", ValueKind::Text, host)
+        .width(PEER_NAME_WIDTH.0, PEER_NAME_WIDTH.1).rank(3).hint().about("The reverse DNS name of the peer's address. These names are not trusted, so nothing is filtered or sorted by them."),
     Column::new("state", "STATE", ValueKind::State, state)
         .width(11, 11).rank(2).about("The TCP state."),
     Column::new("count", "COUNT", ValueKind::Count, |line, _| Value::or_missing(row(line), |row| Value::Count(u64::from(row.sums.sockets))))
@@ -70,6 +73,16 @@ const fn row(line: &FoldedLine) -> Option<&FoldedRow> {
     match line {
         FoldedLine::Row(row) => Some(row),
         FoldedLine::Socket(_) | FoldedLine::More(..) => None,
+    }
+}
+
+fn of_host<'a>(line: &'a FoldedLine, store: &'a Store) -> Value<'a> {
+    match line {
+        FoldedLine::Row(row) => {
+            Value::or_missing(row.key.host, |host| Value::Text(store.host_numbered(Some(host)).as_str()))
+        }
+        FoldedLine::Socket(row) => Value::Text(store.host_of(socket(row).id.netns()).as_str()),
+        FoldedLine::More(..) => Value::Missing,
     }
 }
 

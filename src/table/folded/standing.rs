@@ -115,7 +115,7 @@ mod tests {
 
     fn key(number: u16) -> FoldKey {
         let peer = Some(FoldPeer::ToPort(number));
-        FoldKey { folding: Folding::Port, owner: None, peer, protocol: None, state: None, unit: None }
+        FoldKey { folding: Folding::Port, owner: None, peer, protocol: None, state: None, unit: None, host: None }
     }
 
     fn rank(badness: u8, size: u8) -> FoldRank {

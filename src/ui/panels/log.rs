@@ -34,6 +34,7 @@ const LASTED_WIDTH: u16 = 8;
 const BYTES_WIDTH: u16 = 9;
 const AGAIN_WIDTH: u16 = 8;
 const OWNER_WIDTH: u16 = 21;
+const HOST_WIDTH_MAX: u16 = 16;
 /// Most IPv4 endpoints in full.
 const END_WIDTH_MIN: u16 = 17;
 /// IPv4 endpoints in full.
@@ -51,18 +52,20 @@ struct LogPlaces {
     has_lasted: bool,
     has_counters: bool,
     has_owner: bool,
+    /// Cells of the host; 0 where there is only one.
+    host_width: u16,
 }
 
 impl LogPlaces {
     /// Where the screen is narrow, parts go: the counters first, then the owner, then how long it lasted; the ends share the rest,
     /// of which they need no more than `most`.
-    fn of(view: LogView, width: u16, most: u16) -> Self {
+    fn of(view: LogView, width: u16, (most, host_width): (u16, u16)) -> Self {
         let is_full = width >= FULL_WIDTH_MIN;
         let has_both_ends = width >= BOTH_ENDS_WIDTH_MIN;
         let ends = if has_both_ends { 2 } else { 1 };
         let gaps = 2 * ends + u16::from(has_both_ends);
         let fixed = MARGIN_LEFT + time_width(is_full) + 1 + u16::from(is_full) + gaps + what_width(view, is_full);
-        let mut left = width.saturating_sub(fixed + MARGIN_RIGHT);
+        let mut left = width.saturating_sub(fixed + MARGIN_RIGHT + gap_after(host_width));
         let mut take = |wanted: u16, end_width: u16| {
             let has_room = left >= ends * end_width + wanted;
             left -= if has_room { wanted } else { 0 };
@@ -71,7 +74,16 @@ impl LogPlaces {
         let has_lasted = take(LASTED_WIDTH, END_WIDTH_MIN);
         let has_owner = take(OWNER_WIDTH, END_WIDTH_MIN);
         let has_counters = view == LogView::Closed && take(2 * BYTES_WIDTH + AGAIN_WIDTH, END_WIDTH_MIN);
-        Self { view, is_full, has_both_ends, end_width: (left / ends).min(most), has_lasted, has_counters, has_owner }
+        Self {
+            view,
+            is_full,
+            has_both_ends,
+            end_width: (left / ends).min(most),
+            has_lasted,
+            has_counters,
+            has_owner,
+            host_width,
+        }
     }
 
     /// The columns that are shown: the title of each, and its width with the gap after it.
@@ -79,6 +91,7 @@ impl LogPlaces {
         let time = time_width(self.is_full) + 1 + u16::from(self.is_full);
         let what = if self.view == LogView::Closed { "REASON" } else { "CHANGE" };
         let mut columns = vec![("TIME ▾", time)];
+        columns.extend((self.host_width > 0).then_some(("HOST", gap_after(self.host_width))));
         columns.extend(self.has_both_ends.then_some(("LOCAL", self.end_width + 3)));
         columns.push(("REMOTE", self.end_width + 2));
         columns.push((what, what_width(self.view, self.is_full)));
@@ -115,7 +128,7 @@ pub fn draw_below_table(painter: &mut Painter<'_>, area: Rect, app: &App) {
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, area.y + 1, "no change of state yet", area.width, Role::Dim);
     }
-    let places = LogPlaces::of(LogView::Changes, area.width, widest(&lines, app.store.names()));
+    let places = LogPlaces::of(LogView::Changes, area.width, widths(&lines, app));
     for (line, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
         draw_line(painter, (area.width, y), app, line, &places);
     }
@@ -126,7 +139,7 @@ pub fn draw(painter: &mut Painter<'_>, layout: &Layout, app: &App, panel: &LogPa
     let body = layout.body;
     let lines: Vec<_> = panel.window(&app.store, usize::from(body.height)).collect();
     let shown: Vec<LogLine<'_>> = lines.iter().map(|(_, line)| *line).collect();
-    let places = LogPlaces::of(panel.view(), body.width, widest(&shown, app.store.names()));
+    let places = LogPlaces::of(panel.view(), body.width, widths(&shown, app));
     draw_headings(painter, layout.columns, &places);
     if lines.is_empty() {
         painter.put(MARGIN_LEFT, body.y, &nothing(panel), body.width, Role::Dim);
@@ -148,6 +161,18 @@ fn nothing(panel: &LogPanel) -> String {
         ("", LogView::Closed) => "no connection has ended yet · H shows every change".to_owned(),
         (filter, _) => format!("nothing in the log matches {filter} · Esc clears the filter"),
     }
+}
+
+/// The width of what is `width` cells wide, and of the gap after it.
+const fn gap_after(width: u16) -> u16 {
+    if width == 0 { 0 } else { width + 2 }
+}
+
+/// Cells of the widest end, and of the widest name of a host where there are several.
+fn widths(lines: &[LogLine<'_>], app: &App) -> (u16, u16) {
+    let names = app.store.names();
+    let host = names.hosts.0.iter().map(|host| cells(host.name.as_str())).max().unwrap_or(0);
+    (widest(lines, names), u16::try_from(host).unwrap_or(u16::MAX).min(HOST_WIDTH_MAX))
 }
 
 /// Cells of the widest end, in steps so that the columns seldom move.
@@ -200,6 +225,7 @@ fn draw_line(painter: &mut Painter<'_>, (width, y): (u16, u16), app: &App, line:
                     Role::Dim,
                 );
             }
+            "HOST" => drop(painter.put(x, y, app.store.host_of(entry.id.netns()).as_str(), room - 1, Role::Text)),
             "REMOTE" => {
                 let local = || (!places.has_both_ends).then(|| entry.local_text(app.store.names()));
                 if let Some(end) = entry.remote_text(app.store.names()).or_else(local) {

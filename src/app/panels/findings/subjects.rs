@@ -16,7 +16,7 @@ impl FindingsPanel {
     pub fn of_group(&self, key: GroupKey, store: &Store) -> Option<Severity> {
         self.worst(|finding| match key {
             GroupKey::Process(process) => is_of_process(finding, process, store),
-            GroupKey::NoProcess(why) => is_of_nobody(finding, why, store),
+            GroupKey::NoProcess(why, _) => is_of_nobody(finding, why, store),
             GroupKey::Remote { address, port, .. } => {
                 port.is_some_and(|port| is_to(finding, Destination { address, port }))
             }

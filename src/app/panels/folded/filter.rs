@@ -6,7 +6,7 @@ use crate::store::alike::key::{AlikePeer, PortRole};
 use crate::store::folding::{FoldOwner, FoldPeer};
 use crate::table::cell_term::{self, state_term, words_term};
 use crate::table::column::{self, Column, refuse_hint};
-use crate::table::connections::COLUMNS;
+use crate::table::connections::{COLUMNS, HOST};
 use crate::table::filter::Filter;
 use crate::table::folded::columns::{UNIT, WHY, has_standing_verdict};
 use crate::table::folded::{FoldedLine, FoldedRow};
@@ -19,6 +19,9 @@ pub(super) fn within(row: &FoldedRow, before: &Filter, store: &Store) -> Result<
         parts.push(format!("({before})"));
     }
     let key = &row.key;
+    if let Some(host) = key.host.and_then(|host| store.names().hosts.0.get(host.place())) {
+        parts.push(format!("{HOST}={}", filter_word(host.name.as_str()).ok_or(UNQUOTABLE)?));
+    }
     if let Some(owner) = key.owner {
         parts.push(owned_by(owner, row)?);
     }
@@ -105,6 +108,7 @@ pub(super) fn cell_term(column: &Column<FoldedLine>, line: &FoldedLine, store: &
 fn row_term(column: &Column<FoldedLine>, row: &FoldedRow, store: &Store) -> Result<String, String> {
     match column.key {
         UNIT => unit_term(row, store),
+        HOST => words_term(HOST, store.host_numbered(row.key.host).as_str()),
         "process" if row.programs <= 1 => program_term(row),
         "pid" if row.processes == 1 && row.programs == 1 => {
             row.process.as_ref().map(|process| format!("pid:{}", process.id.pid)).ok_or_else(|| no_term(column))

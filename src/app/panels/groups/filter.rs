@@ -4,19 +4,23 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::knowledge::ports;
+use crate::model::hosts::HostNumber;
 use crate::store::Store;
 use crate::store::groups::{Group, GroupKey};
 use crate::store::listeners::ListenAddress;
 use crate::store::port_pool::PortPool;
 use crate::table::cell_term::words_term;
 use crate::table::column::{Column, refuse_hint};
-use crate::table::connections::has_namespaces;
+use crate::table::connections::{self, has_namespaces};
 use crate::table::filter::Filter;
 use crate::table::value::Value;
 
 /// The filter that shows the connections of a group which pass `before`, the filter in force.
 pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
     let mut filter = of(key, store);
+    if let Some(term) = key.host().and_then(|host| host_term(host, store)) {
+        filter = format!("{filter} {term}");
+    }
     // What was added up: the sockets of the group that pass the filter.
     let before = before.text().trim();
     if !before.is_empty() {
@@ -30,16 +34,22 @@ pub(super) fn within(key: GroupKey, before: &Filter, store: &Store) -> String {
     | GroupKey::PortPool(PortPool { netns, .. }) = key
         && has_namespaces(store)
     {
-        filter = format!("{filter} netns:{}", netns.0);
+        filter = format!("{filter} netns:{}", store.names().namespace_number(netns));
     }
     filter
+}
+
+/// The term for the sockets of `host`.
+fn host_term(host: HostNumber, store: &Store) -> Option<String> {
+    let name = store.names().hosts.0.get(host.place())?;
+    words_term(connections::HOST, name.name.as_str()).ok()
 }
 
 /// The filter that shows the connections of a group.
 fn of(key: GroupKey, store: &Store) -> String {
     match key {
         GroupKey::Process(id) => format!("pid:{}", id.pid),
-        GroupKey::NoProcess(why) => format!("owner:{}", why.label()),
+        GroupKey::NoProcess(why, _) => format!("owner:{}", why.label()),
         GroupKey::Remote { protocol, address, port, .. } => match port {
             Some(port) => format!("proto:{} raddr:{} rport:{port}", protocol.name(), address.filter_text()),
             None => format!("proto:{} raddr:{}", protocol.name(), address.filter_text()),
@@ -68,11 +78,12 @@ pub(super) fn cell_term(column: &Column<Group>, group: &Group, store: &Store) ->
             Ok(filter_of_place(place, store))
         }
         ("remote" | "raddr", _) => words_term(column.key, &value.text()),
+        (connections::HOST, _) => words_term(connections::HOST, &value.text()),
         ("source", _) => words_term("laddr", &value.text()),
         ("rport", GroupKey::Remote { port: None, .. }) => {
             Err("these came in, each from a port of its own: no filter selects by that".to_owned())
         }
-        ("process", GroupKey::NoProcess(why)) => Ok(format!("owner:{}", why.label())),
+        ("process", GroupKey::NoProcess(why, _)) => Ok(format!("owner:{}", why.label())),
         ("process", GroupKey::OneOfListeners(_)) => Ok("listener:?".to_owned()),
         ("user", _) => Err(format!(
             "this is the user of the process, and a filter asks for that of each socket: write user:{} with /",

@@ -6,6 +6,7 @@ use crate::cli::Failure;
 use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
 use crate::cli::samples::{Samples, Warnings};
 use crate::cli::settings::Settings;
+use crate::report::hosts;
 use crate::report::list::List;
 use crate::source::Source;
 use crate::store::Store;
@@ -53,6 +54,7 @@ impl ListSampler {
         let taken = self.samples.take()?;
         if taken.is_some() {
             self.said.say(&self.samples.store().coverage().degraded);
+            self.said.say(&hosts::sentences(self.samples.store()));
         }
         Ok(ListSample { is_fresh: taken.is_some(), next: self.samples.due() })
     }

@@ -129,7 +129,7 @@ fn names() -> impl Strategy<Value = Arc<Names>> {
     (table(), interfaces, namespaces, units).prop_map(|(users, interfaces, namespaces, units)| {
         let interfaces: BTreeMap<_, _> = interfaces.collect();
         let reachable = interfaces.keys().map(|key| (*key, AddressKinds::of([10, 0, 0, 1].into()))).collect();
-        Arc::new(Names { users, interfaces, namespaces, own: None, reachable, units })
+        Arc::new(Names { users, interfaces, namespaces, own: None, reachable, units, ..Names::default() })
     })
 }
 
