@@ -170,7 +170,7 @@ mod tests {
             sentence("x", None, Some(1_000_000)),
             "--max-size is too small for several segments; give at least 4.0M"
         );
-        assert_eq!(sentence("x", Some(59), Some(1 << 30)), "--keep is too short; give at least 1m00s");
+        assert_eq!(sentence("x", Some(59), Some(1 << 30)), "--keep is too short; give at least 1m");
     }
 
     #[test]
