@@ -78,7 +78,7 @@ pub(super) enum Recording {
 impl Recording {
     /// Begins a recording of what `info` describes.
     pub(super) fn begin(destination: &Destination, info: &SourceInfo) -> Result<Self, Failure> {
-        let encoder = SampleWriter::new(Header::of(info)).map_err(not_encoded)?;
+        let encoder = SampleWriter::new(Header::of(info)).map_err(|fault| not_encoded(&fault))?;
         Ok(match destination {
             Destination::File(path) => Self::File(Box::new(Recorder::create(path, info)?)),
             Destination::Stdout if output::is_terminal() => {
@@ -101,7 +101,7 @@ impl Recording {
             Self::File(recorder) => recorder.write(delta, marks)?,
             Self::Stdout(encoder, samples) => {
                 let mut bytes = Vec::new();
-                encoder.sample(delta, marks, &mut bytes).map_err(not_encoded)?;
+                encoder.sample(delta, marks, &mut bytes).map_err(|fault| not_encoded(&fault))?;
                 match output::write_bytes(&bytes) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
                     written => written.map_err(|error| output::cannot_write(&error))?,
@@ -131,7 +131,7 @@ impl Recording {
             Self::File(recorder) => recorder.finish()?,
             Self::Stdout(mut encoder, _) => {
                 let mut bytes = Vec::new();
-                encoder.finish(&mut bytes).map_err(not_encoded)?;
+                encoder.finish(&mut bytes).map_err(|fault| not_encoded(&fault))?;
                 match output::write_bytes(&bytes) {
                     Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                         return Err(output::cannot_write(&error));
@@ -145,7 +145,7 @@ impl Recording {
     }
 }
 
-fn not_encoded(fault: RecordingFault) -> Failure {
+fn not_encoded(fault: &RecordingFault) -> Failure {
     Failure::Failed(format!("this sample cannot be recorded: {fault}; record with a longer interval"))
 }
 
