@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::store::row::SocketRow;
 use crate::table::filter::Filter;
 
-pub(in crate::report) use crate::report::diff::write::{DiffDocument, DiffLine};
+pub(in crate::report) use crate::report::diff::write::{DiffDocument, DifferenceLine};
 
 /// What is compared, and how it is printed.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use crate::report::act::close::{CloseLeftOut, CloseTarget};
 use crate::report::act::kill::{KillLeftOut, KillTargetObject};
 use crate::report::act::{PlanDocument, TargetLine};
 use crate::report::check::CheckDocument;
-use crate::report::diff::{DiffDocument, DiffLine};
+use crate::report::diff::{DiffDocument, DifferenceLine};
 use crate::report::fields::FieldsDocument;
 use crate::report::format::schema;
 use crate::report::netstat::NetstatDocument;
@@ -50,7 +50,10 @@ pub fn all() -> Vec<SchemaFile> {
         ),
         file("check.json", document::<CheckDocument<'_>, ()>("conntop check --format json")),
         file("watch.json", document::<EventRow<'_>, ()>("a line of conntop watch --format ndjson")),
-        file("diff.json", document::<DiffDocument<'_>, DiffLine<'_>>(&format!("conntop diff --format json; {line}"))),
+        file(
+            "diff.json",
+            document::<DiffDocument<'_>, DifferenceLine<'_>>(&format!("conntop diff --format json; {line}")),
+        ),
         file("ports.json", document::<PortsDocument<'_>, ()>("conntop ports --format json")),
         file(
             "netstat.json",

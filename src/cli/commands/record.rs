@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::cli::command::{CliCommand, CommandNotes, EXITS, example};
-use crate::cli::commands::record::destination::{Destination, Recording};
+use crate::cli::commands::record::destination::{Recording, RecordingDestination};
 use crate::cli::commands::record::marks::Marks;
 use crate::cli::global::GlobalOptions;
 use crate::cli::options::{CountLimit, TimeLimit};
@@ -70,7 +70,7 @@ and marks the gap.",
 
     /// Records until the time or the count is reached, the source ends, or somebody asks it to end.
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
-        let destination = Destination::parse(&self.file, self.keep, self.max_size)?;
+        let destination = RecordingDestination::parse(&self.file, self.keep, self.max_size)?;
         let source = global.open_one_host()?;
         let settings = global.settings()?;
         let mut recording = Recording::begin(&destination, source.info())?;
@@ -82,7 +82,7 @@ and marks the gap.",
         let samples = recording.samples();
         recording.finish()?;
         ended?;
-        if destination != Destination::Stdout {
+        if destination != RecordingDestination::Stdout {
             let samples = units::counted(samples, "sample");
             say(&format!("{samples} recorded; play with conntop replay {}", self.file.display()));
         }

@@ -102,7 +102,7 @@ struct DifferentSocket<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(rename = "line")]
-pub(in crate::report) enum DiffLine<'a> {
+pub(in crate::report) enum DifferenceLine<'a> {
     /// Sockets of one process with one peer in one state.
     Group(Box<GroupLineObject<'a>>),
     /// A socket.
@@ -287,11 +287,11 @@ impl Difference<'_> {
         for group in &self.groups {
             let group = GroupChange::of(group);
             let line = GroupLineObject { head: LineHead::of(self.after), differs: "group", group };
-            json::write_document(out, &DiffLine::Group(Box::new(line)))?;
+            json::write_document(out, &DifferenceLine::Group(Box::new(line)))?;
         }
         for socket in self.sockets.iter().flatten().filter_map(|socket| self.socket(socket)) {
             let line = SocketLineObject { head: LineHead::of(self.after), differs: "socket", socket };
-            json::write_document(out, &DiffLine::Socket(Box::new(line)))?;
+            json::write_document(out, &DifferenceLine::Socket(Box::new(line)))?;
         }
         Ok(())
     }

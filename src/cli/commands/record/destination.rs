@@ -21,7 +21,7 @@ const STDOUT: &str = "-";
 
 /// Where a recording goes.
 #[derive(Debug, PartialEq)]
-pub(super) enum Destination {
+pub(super) enum RecordingDestination {
     /// To a new file.
     File(PathBuf),
     /// To standard output.
@@ -30,7 +30,7 @@ pub(super) enum Destination {
     Directory(PathBuf, SegmentLimits),
 }
 
-impl Destination {
+impl RecordingDestination {
     /// What `path` and the options mean.
     pub(super) fn parse(path: &Path, keep: Option<Duration>, max_size: Option<u64>) -> Result<Self, Failure> {
         let usage = |sentence: String| Err(Failure::Usage(sentence));
@@ -77,18 +77,18 @@ pub(super) enum Recording {
 
 impl Recording {
     /// Begins a recording of what `info` describes.
-    pub(super) fn begin(destination: &Destination, info: &SourceInfo) -> Result<Self, Failure> {
+    pub(super) fn begin(destination: &RecordingDestination, info: &SourceInfo) -> Result<Self, Failure> {
         let encoder = SampleWriter::new(Header::of(info)).map_err(|fault| not_encoded(&fault))?;
         Ok(match destination {
-            Destination::File(path) => Self::File(Box::new(Recorder::create(path, info)?)),
-            Destination::Stdout if output::is_terminal() => {
+            RecordingDestination::File(path) => Self::File(Box::new(Recorder::create(path, info)?)),
+            RecordingDestination::Stdout if output::is_terminal() => {
                 return Err(Failure::Usage(
                     "a recording is no text for a terminal; pipe it on, as in ssh HOST conntop record - | conntop replay -, or name a file"
                         .to_owned(),
                 ));
             }
-            Destination::Stdout => Self::Stdout(Box::new(encoder), 0),
-            Destination::Directory(path, limits) => {
+            RecordingDestination::Stdout => Self::Stdout(Box::new(encoder), 0),
+            RecordingDestination::Directory(path, limits) => {
                 let (directory, stored) = RecorderDirectory::open(path)?;
                 Self::Directory(Box::new(FlightRecorder::new(directory, &stored, *limits, encoder)))
             }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn sentence(path: &str, keep: Option<u64>, max_size: Option<u64>) -> String {
-        match Destination::parse(Path::new(path), keep.map(Duration::from_secs), max_size) {
+        match RecordingDestination::parse(Path::new(path), keep.map(Duration::from_secs), max_size) {
             Err(Failure::Usage(sentence)) => sentence,
             other => panic!("{other:?}"),
         }
@@ -175,10 +175,10 @@ mod tests {
 
     #[test]
     fn a_path_a_dash_and_a_directory_are_told_apart() {
-        let parse = |path: &str, max_size| Destination::parse(Path::new(path), None, max_size).expect("valid");
-        assert_eq!(parse("new.conntop", None), Destination::File("new.conntop".into()));
-        assert_eq!(parse("-", None), Destination::Stdout);
-        assert!(parse("./-", None) == Destination::File("./-".into()), "a file can be called so");
+        let parse = |path: &str, max_size| RecordingDestination::parse(Path::new(path), None, max_size).expect("valid");
+        assert_eq!(parse("new.conntop", None), RecordingDestination::File("new.conntop".into()));
+        assert_eq!(parse("-", None), RecordingDestination::Stdout);
+        assert!(parse("./-", None) == RecordingDestination::File("./-".into()), "a file can be called so");
         assert!(parse("dir", Some(4_000_000)).is_flight_recorder());
     }
 }
