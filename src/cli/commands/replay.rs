@@ -55,7 +55,7 @@ impl CliCommand for ReplayCommand {
         examples: &[
             example("conntop replay leak.conntop", "on the screen, as it was"),
             example("conntop replay leak.conntop state:close-wait", "only what matches"),
-            example("conntop replay leak.conntop --at 14:05 --speed 4", "from five past two on, four times as fast"),
+            example("conntop replay leak.conntop --at 14:05", "from five past two on"),
             example("ssh web-7 conntop record - | conntop replay -", "another machine, live"),
             example("conntop replay <(ssh a conntop record -) <(ssh b conntop record -)", ""),
             example("conntop replay a.conntop b.conntop host:web-7", "together, one of them"),
