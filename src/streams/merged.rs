@@ -120,7 +120,7 @@ impl HostAlone {
 }
 
 /// What is to be done next.
-enum NextStep {
+enum StreamStep {
     /// These have come.
     Merge(Vec<(usize, Arrival)>),
     /// Nothing has come, and something is to be said of the hosts.
@@ -258,7 +258,7 @@ impl MergedSource {
     }
 
     /// What has come of streams, or what is to be said of them.
-    fn next_step(&mut self) -> NextStep {
+    fn next_step(&mut self) -> StreamStep {
         let inbox = Arc::clone(&self.inbox);
         let begun = Instant::now();
         let mut held = inbox.lock();
@@ -272,15 +272,15 @@ impl MergedSource {
                 }
                 self.note_shown(&taken, &held);
                 inbox.taken();
-                return NextStep::Merge(taken);
+                return StreamStep::Merge(taken);
             }
             take_news(&mut self.statuses, &held);
             self.note_late(&held, now);
             if held.iter().all(Arrivals::are_over) {
-                return NextStep::End;
+                return StreamStep::End;
             }
             if self.merged_at.is_some() && self.statuses.take_changed() {
-                return NextStep::Say;
+                return StreamStep::Say;
             }
             let is_reading = self.streams.iter().zip(held.iter()).any(|(state, stream)| {
                 stream.end.is_none() && stream.waiting.is_empty() && !state.is_idle.load(Ordering::Acquire)
@@ -288,7 +288,7 @@ impl MergedSource {
             let patience = if is_reading { PATIENCE_READING } else { PATIENCE };
             let left = patience.saturating_sub(begun.elapsed());
             if left.is_zero() {
-                return NextStep::Nothing;
+                return StreamStep::Nothing;
             }
             let until_due = next.map_or(left, |next| next.since(now).max(Duration::from_millis(1)));
             held = inbox.wait(held, left.min(until_due).min(MERGE_EVERY_MIN));
@@ -395,13 +395,13 @@ impl Source for MergedSource {
             (self.merged(taken), pace)
         } else {
             match self.next_step() {
-                NextStep::Merge(taken) => (self.merged(taken), Pace::AsItComes),
-                NextStep::Say => (self.merged(Vec::new()), Pace::AsItComes),
-                NextStep::Nothing => return Ok(Pace::NotYet),
-                NextStep::End if self.is_over || self.merged_at.is_none() => {
+                StreamStep::Merge(taken) => (self.merged(taken), Pace::AsItComes),
+                StreamStep::Say => (self.merged(Vec::new()), Pace::AsItComes),
+                StreamStep::Nothing => return Ok(Pace::NotYet),
+                StreamStep::End if self.is_over || self.merged_at.is_none() => {
                     return Err(SourceError::Failed("the streams have ended; start them again to see more".into()));
                 }
-                NextStep::End => {
+                StreamStep::End => {
                     self.is_over = true;
                     (self.merged(Vec::new()), Pace::Last)
                 }

@@ -146,9 +146,9 @@ impl Panel for GroupPanel {
         }
         let found = self.cursor.sought().and_then(|key| self.view.position(key));
         self.with_lines(height, |cursor, lines| cursor.refresh(found, lines));
-        let untold = if GroupAttempts::are_told(store) { &[] } else { TRACED };
+        let traced = if GroupAttempts::are_told(store) { &[] } else { TRACED };
         let host = if store.has_hosts() { None } else { Some(HOST) };
-        self.columns.hide(&untold.iter().copied().chain(host).collect::<Vec<_>>());
+        self.columns.hide(&traced.iter().copied().chain(host).collect::<Vec<_>>());
         self.columns.measure(self.view.from(self.cursor.offset()).take(height), store);
     }
 

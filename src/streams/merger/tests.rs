@@ -1,3 +1,5 @@
+//! Hosts of one image, merged: what each has alone it has among others.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
