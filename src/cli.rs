@@ -17,6 +17,7 @@ mod options;
 mod output;
 mod pending_lines;
 mod replaced_file;
+mod recorded_moment;
 mod samples;
 mod screen;
 mod settings;

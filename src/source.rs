@@ -11,6 +11,7 @@ pub mod guarded;
 pub mod machine;
 pub mod portable;
 pub mod record;
+pub mod recording_until;
 pub mod replay;
 pub mod retries;
 pub mod services;

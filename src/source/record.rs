@@ -7,8 +7,8 @@ pub mod bytes;
 pub mod compression;
 pub mod context;
 pub mod decode;
-pub mod decode_delta;
 pub mod encode;
+pub mod fact_values;
 pub mod file;
 pub mod format;
 pub mod frame;
@@ -22,7 +22,6 @@ pub mod row;
 pub mod rows;
 pub mod sample_writer;
 pub mod transition;
-pub mod wire;
 
 #[cfg(unix)]
 mod sudo;
@@ -107,7 +106,7 @@ fn not_written(path: &DisplayText, fault: &RecordingFault) -> SourceError {
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
-    writer: SampleWriter,
+    frames: SampleWriter,
     frame: Vec<u8>,
     samples: u64,
     bytes: u64,
@@ -117,10 +116,10 @@ pub struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     /// Writes magic, version and header.
     pub fn new(out: W, header: Header) -> Result<Self, RecordingFault> {
-        let mut writer = SampleWriter::new(header)?;
+        let mut frames = SampleWriter::new(header)?;
         let mut frame = Vec::new();
-        writer.begin(&mut frame)?;
-        let mut writer = Self { out, writer, frame, samples: 0, bytes: 0, broken: false };
+        frames.begin(&mut frame)?;
+        let mut writer = Self { out, frames, frame, samples: 0, bytes: 0, broken: false };
         writer.flush_frame()?;
         Ok(writer)
     }
@@ -128,8 +127,8 @@ impl<W: Write> Writer<W> {
     /// Writes one sample, and what a person may want to go to. The first one has to add every row.
     pub fn write(&mut self, delta: &Delta, marks: &[RecordedMark]) -> Result<(), RecordingFault> {
         self.frame.clear();
-        self.writer.sample(delta, marks, &mut self.frame)?;
-        self.flush_frame().inspect_err(|_| self.writer.take_back())?;
+        self.frames.sample(delta, marks, &mut self.frame)?;
+        self.flush_frame().inspect_err(|_| self.frames.take_back())?;
         self.samples += 1;
         Ok(())
     }
@@ -137,7 +136,7 @@ impl<W: Write> Writer<W> {
     /// Writes the index and the end.
     pub fn finish(&mut self) -> Result<(), RecordingFault> {
         self.frame.clear();
-        self.writer.finish(&mut self.frame)?;
+        self.frames.finish(&mut self.frame)?;
         self.flush_frame()
     }
 

@@ -51,8 +51,8 @@ pub struct Replay {
 
 /// What plays the format that the recording has.
 enum Player {
-    Snapshots(SnapshotPlayer),
-    Deltas(DeltaPlayer),
+    Snapshots(Box<SnapshotPlayer>),
+    Deltas(Box<DeltaPlayer>),
 }
 
 impl Replay {
@@ -115,7 +115,7 @@ impl Replay {
         let player = DeltaPlayer::of_timeline(timeline)
             .map_err(|fault| failed(&format!("cannot read {name}: {fault}; record again")))?;
         let Some(player) = player else { return Err(holds_nothing(&name)) };
-        let mut replay = Self::of(Player::Deltas(player), header, name)?;
+        let mut replay = Self::of(Player::Deltas(Box::new(player)), header, name)?;
         replay.ahead.note(note);
         Ok(replay)
     }
@@ -123,13 +123,13 @@ impl Replay {
     fn start(input: RecordingInput, name: DisplayText, path: Option<&Path>) -> Result<Self, SourceError> {
         let (frames, header) = RecordingFrames::open(input).map_err(|why| not_playable(&name, &why))?;
         let player = if frames.has_snapshots() {
-            Ok(Player::Snapshots(SnapshotPlayer::new(frames, path.map(Path::to_owned))))
+            Ok(Player::Snapshots(Box::new(SnapshotPlayer::new(frames, path.map(Path::to_owned)))))
         } else {
             match path {
                 Some(path) => DeltaPlayer::of_file(frames, header.clone(), path.to_owned()),
                 None => DeltaPlayer::of_stream(frames, &header),
             }
-            .map(Player::Deltas)
+            .map(|player| Player::Deltas(Box::new(player)))
         };
         let player = player.map_err(|fault| failed(&format!("cannot read {name}: {fault}; record again")))?;
         Self::of(player, &header, name)

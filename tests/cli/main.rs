@@ -49,6 +49,7 @@ mod netstat_shell;
 mod readable;
 mod readme;
 mod recorder;
+mod recorded_moments;
 mod schemas;
 mod shell;
 mod streams;

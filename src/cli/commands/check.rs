@@ -13,6 +13,7 @@ use crate::cli::command::{CliCommand, CommandNotes, FailureExit, example, exit};
 use crate::cli::global::GlobalOptions;
 use crate::cli::options::{FilterArguments, FormatOption, TimeLimit};
 use crate::cli::output::{self, print};
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::samples::Samples;
 use crate::cli::settings::Settings;
 use crate::cli::values::{NameError, NameParser};
@@ -52,6 +53,8 @@ pub(super) struct CheckCommand {
     fail_on: Vec<String>,
     #[command(flatten)]
     output: FormatOption<DocumentFormat>,
+    #[command(flatten)]
+    moment: MomentOption,
 }
 
 const FILTER_HELP: &str = "Only findings about a socket that matches";
@@ -87,7 +90,11 @@ permission is said, and is not a failure."],
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let fail_on = CheckFailOn::parse(self.fail_on.iter().map(String::as_str)).map_err(Failure::Usage)?;
         let check = Check { filter: self.filter.parse()?, fail_on, format: self.output.format };
-        let samples = look(global.open()?, &global.settings()?.asking(check.filter.asked_by_name()), self.time.time)?;
+        let samples = look(
+            self.moment.open_with_lead_in(global)?,
+            &global.settings()?.asking(check.filter.asked_by_name()),
+            self.time.time,
+        )?;
         let mut status = CheckStatus::Ok;
         print(check.format, |out| {
             let store = samples.store();

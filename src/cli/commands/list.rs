@@ -55,6 +55,7 @@ impl CliCommand for ListCommand {
             example("conntop list --until-none 'lport:8080 state:established' --timeout 60", ""),
             example("conntop list --on-change state:listen", "again whenever it changes"),
             example("conntop list --source replay:leak.conntop", "the end of a recording"),
+            example("conntop list --source replay:leak.conntop --at 14:05", "a moment of it"),
             example("conntop list --fields", "what the JSON means"),
         ],
         paragraphs: &[
@@ -98,21 +99,26 @@ Ctrl-C ends --on-change with exit code 0. It ends a wait as the signal does.",
         };
         match &self.arguments.parse()? {
             ListRequest::Fields(fields, format) => print(*format, |out| fields::write(fields, *format, out)),
-            ListRequest::Now(list) => now(global.open()?, &settings(list, SampleSeries::One)?, list),
+            ListRequest::Now(list) => {
+                now(self.arguments.moment.open(global)?, &settings(list, SampleSeries::One)?, list)
+            }
             ListRequest::When(wait, list) => {
                 // Of what is to be gone nothing is printed.
                 let looked_for = List { count_only: list.count_only || wait.until_none, ..list.clone() };
-                let (source, settings) = (global.open()?, &settings(&looked_for, SampleSeries::UntilFound)?);
+                let (source, settings) =
+                    (self.arguments.moment.open(global)?, &settings(&looked_for, SampleSeries::UntilFound)?);
                 let interval = global.asked_interval().unwrap_or(wait::INTERVAL);
                 wait::run(ListSampler::new(source, settings, interval), wait, &named(list, settings))
             }
             ListRequest::After(time, list) => {
                 // Attempts to connect are told from the samples of all sockets.
-                let (source, settings) = (global.open()?, &global.settings()?.asking(list.asked_by_name()));
+                let source = self.arguments.moment.open_with_lead_in(global)?;
+                let settings = &global.settings()?.asking(list.asked_by_name());
                 after::run(ListSampler::listening(source, settings), *time, &named(list, settings))
             }
             ListRequest::OnChange(changes, list) => {
-                let (source, settings) = (global.open()?, &settings(list, SampleSeries::Compared)?);
+                let (source, settings) =
+                    (self.arguments.moment.open(global)?, &settings(list, SampleSeries::Compared)?);
                 let sampler = ListSampler::new(source, settings, settings.shared.interval);
                 change::run(sampler, *changes, &named(list, settings))
             }

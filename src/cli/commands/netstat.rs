@@ -14,6 +14,7 @@ use crate::cli::commands::netstat::arguments::{NetstatArguments, NetstatRequest}
 use crate::cli::global::GlobalOptions;
 use crate::cli::names::{HostNameLookup, PATIENCE};
 use crate::cli::output::{self, cannot_write};
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::samples::{Interrupt, Warnings};
 use crate::cli::taker::SampleTaker;
 use crate::cli::{Failure, say};
@@ -36,6 +37,8 @@ use crate::tracker::{self, Tracker};
 pub(super) struct NetstatCommand {
     #[command(flatten)]
     arguments: NetstatArguments,
+    #[command(flatten)]
+    moment: MomentOption,
 }
 
 impl CliCommand for NetstatCommand {
@@ -65,7 +68,7 @@ interval, sockets in TIME_WAIT have one, too. Linux's own netstat calls programs
         let names_wanted = wanted.connections.as_ref().is_some_and(|connections| connections.names);
         // Here -f alone says whether names are wanted: digits are what netstat prints.
         let settings = global.settings()?.with_names(names_wanted);
-        let source = global.open()?;
+        let source = self.moment.open(global)?;
         let kind = source.info().kind;
         refuse_without_machine(&wanted, kind)?;
         for hint in &hints {

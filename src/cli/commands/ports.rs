@@ -10,6 +10,7 @@ use crate::cli::commands::list::look;
 use crate::cli::global::GlobalOptions;
 use crate::cli::options::{FilterArguments, FormatOption};
 use crate::cli::output::print;
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::say;
 use crate::cli::values::{NameError, NameParser};
 use crate::model::snapshot::AskedByName;
@@ -39,6 +40,8 @@ pub(super) struct PortsCommand {
     /// Exit with 1 if there is a listener of this danger that others can reach, or an unexpected one; risk means medium or high
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = FAIL_ON_WHAT)]
     fail_on: Vec<PortsFailOn>,
+    #[command(flatten)]
+    moment: MomentOption,
 }
 
 impl CliCommand for PortsCommand {
@@ -81,7 +84,8 @@ be\". conntop does not know what a firewall blocks.",
             fail_on: self.fail_on.clone(),
         };
         let units = AskedByName { units: true, ..AskedByName::default() };
-        let store = look(global.open()?, &global.settings()?.asking(units).querying(ports.query()))?;
+        let store =
+            look(self.moment.open_with_lead_in(global)?, &global.settings()?.asking(units).querying(ports.query()))?;
         store.coverage().degraded.iter().chain(&hosts::sentences(&store)).for_each(|sentence| say(sentence.as_str()));
         let names = service_names();
         let listeners = ports.listeners(&store, &names);

@@ -13,13 +13,16 @@ use crate::cli::names::{HostNameLookup, PATIENCE_A_SAMPLE};
 use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
 use crate::cli::output::{self, cannot_write, print};
 use crate::cli::pending_lines::PendingLines;
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
+use crate::model::time::Timestamp;
 use crate::report::fields;
 use crate::report::format::{DocumentFormat, EventFormat};
 use crate::report::hosts;
 use crate::report::watch::{EventStream, SampleEvents, WatchOptions};
 use crate::runtime;
+use crate::source::Pace;
 use crate::source::retries::RetryLimit;
 use crate::store::Store;
 
@@ -43,6 +46,8 @@ pub(super) struct WatchCommand {
     fields: bool,
     #[command(flatten)]
     of_list: ListOptionHints,
+    #[command(flatten)]
+    moment: MomentOption,
 }
 
 const FILTER_HELP: &str = "Only sockets that match before or after the change";
@@ -80,11 +85,11 @@ ends the command with exit code 0, as does a closed pipe."],
         self.of_list.refuse()?;
         let format = if self.plain { EventFormat::Plain } else { self.output.format.of_events()? };
         let watch = WatchOptions { filter: self.filter.parse()?, format, count: self.count.limit() };
-        let source = global.open()?;
+        let (source, from) = self.moment.open_from(global)?;
         let settings = &global.settings()?.asking(watch.filter.asked_by_name());
         Interrupt::run(async |interrupt| {
             let samples = Samples::new(source, settings, RetryLimit::Follow, true).for_time(self.time.time);
-            follow(samples, settings, self.time.time, &watch, interrupt).await
+            follow(samples, settings, (from, self.time.time), &watch, interrupt).await
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -153,7 +158,7 @@ impl ListOptionHints {
 async fn follow(
     mut samples: Samples,
     settings: &Settings,
-    time: Option<Duration>,
+    (from, time): (Option<Timestamp>, Option<Duration>),
     watch: &WatchOptions,
     mut interrupt: Interrupt,
 ) -> Result<(), Failure> {
@@ -172,6 +177,10 @@ async fn follow(
             }
             continue;
         };
+        // What led to the moment that was asked for is known, and not told.
+        if from.is_some_and(|from| samples.store().at() < from) && taken.pace != Pace::Last {
+            continue;
+        }
         if names.is_on() {
             let peers = output.stream.peers(samples.store(), &taken.transitions);
             names.learn(samples.store_mut(), &peers);

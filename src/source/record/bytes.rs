@@ -76,16 +76,12 @@ impl BytesOut {
     }
 
     /// A section of `kind` that `fill` writes; nothing if it writes nothing.
-    pub fn section(
-        &mut self,
-        kind: u64,
-        fill: impl FnOnce(&mut Self) -> Result<(), RecordingFault>,
-    ) -> Result<(), RecordingFault> {
+    pub fn section(&mut self, kind: u64, fill: impl FnOnce(&mut Self)) -> Result<(), RecordingFault> {
         let before = self.bytes.len();
         self.number(kind);
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
-        fill(self)?;
+        fill(self);
         let length = self.bytes.len() - begin - 4;
         let length = u32::try_from(length).map_err(|_| RecordingFault::TooLong(length as u64))?;
         if length == 0 {

@@ -6,8 +6,8 @@ use zstd::stream::raw::{DParameter, Decoder, Encoder, InBuffer, Operation, OutBu
 
 use crate::source::record::format::{GROUP_BYTES_MAX, RecordingFault, WINDOW_LOG_MAX};
 
-/// The level of zstd: the lowest of its usual ones, as a recorder shall take little of the processor.
-const LEVEL: i32 = 1;
+/// The level of zstd, its usual one.
+const LEVEL: i32 = 3;
 /// The least room that is made for the next piece of output, in bytes.
 const ROOM: usize = 16 << 10;
 

@@ -6,12 +6,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::counters::{COUNTERS, Counters};
 use crate::model::coverage::Coverage;
 use crate::model::delta::{AsOf, Delta, SampleIntervals, Traffic};
-use crate::model::descriptors::{Descriptors, SocketKinds};
-use crate::model::event::{EventSourceStatus, EventStatus};
-use crate::model::facts::{Facts, PortRange, ResolverOptions};
+use crate::model::descriptors::Descriptors;
+use crate::model::event::EventStatus;
+use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
@@ -39,21 +38,18 @@ pub struct Context {
 impl Context {
     /// Writes the sections of what `delta` says anew, and takes note of it.
     pub fn put(&mut self, delta: &Delta, out: &mut BytesOut) -> Result<(), RecordingFault> {
-        out.section(section::SAMPLE, |out| {
-            self.put_sample(delta, out);
-            Ok(())
-        })?;
+        out.section(section::SAMPLE, |out| self.put_sample(delta, out))?;
         if self.coverage != delta.coverage {
-            out.section(section::COVERAGE, |out| done(put_coverage(&delta.coverage, &self.coverage, out)))?;
+            out.section(section::COVERAGE, |out| put_coverage(&delta.coverage, &self.coverage, out))?;
         }
         if !Arc::ptr_eq(&self.names, &delta.names) && self.names != delta.names {
-            out.section(section::NAMES, |out| done(put_names(&delta.names, &self.names, out)))?;
+            out.section(section::NAMES, |out| put_names(&delta.names, &self.names, out))?;
         }
         if self.facts != delta.facts {
-            out.section(section::FACTS, |out| done(put_facts(&delta.facts, &self.facts, out)))?;
+            out.section(section::FACTS, |out| put_facts(&delta.facts, &self.facts, out))?;
         }
         if self.event_status != delta.event_status {
-            out.section(section::EVENT_STATUS, |out| done(put_status(&delta.event_status, &self.event_status, out)))?;
+            out.section(section::EVENT_STATUS, |out| put_status(&delta.event_status, &self.event_status, out))?;
         }
         put_list(section::USAGE, &delta.usage, &self.usage, out, put_usage)?;
         if !Arc::ptr_eq(&self.descriptors, &delta.descriptors) {
@@ -146,10 +142,6 @@ impl Context {
         delta.descriptors = Arc::clone(&self.descriptors);
         delta.details.clone_from(&self.details);
     }
-}
-
-fn done((): ()) -> Result<(), RecordingFault> {
-    Ok(())
 }
 
 fn put_coverage(new: &Coverage, old: &Coverage, out: &mut BytesOut) {
@@ -277,19 +269,18 @@ fn put_list<K: Relative + Copy + Eq + Hash + Default, V: PartialEq + Default>(
             put((key, &before), (value, base), out);
             before = *key;
         }
-        Ok(())
     })
 }
 
-fn take_list<K: Relative + Copy + Eq + Hash + Default, V: Default>(
+/// Reads an entry: its key relative to the one before, its value relative to what is known of it.
+type TakeEntry<K, V> = fn(&K, &mut dyn FnMut(&K) -> V, &mut BytesIn<'_>) -> Result<(K, V), RecordingFault>;
+
+fn take_list<K: Relative + Copy + Eq + Hash + Default, V: Clone + Default>(
     old: &[(K, V)],
     limit: (u32, &'static str),
     bytes: &mut BytesIn<'_>,
-    take: fn(&K, &mut dyn FnMut(&K) -> V, &mut BytesIn<'_>) -> Result<(K, V), RecordingFault>,
-) -> Result<Vec<(K, V)>, RecordingFault>
-where
-    V: Clone,
-{
+    take: TakeEntry<K, V>,
+) -> Result<Vec<(K, V)>, RecordingFault> {
     let count = bytes.count(limit)?;
     let known = Known::new(old);
     let (mut before, mut list) = (K::default(), Vec::new());
@@ -396,110 +387,4 @@ detail_fields! {
     7 path_mtu_bytes, 8 send_window_bytes, 9 receive_space_bytes, 10 lost, 11 segments_out, 12 segments_in,
     13 bytes_retransmitted, 14 not_sent_bytes, 15 delivery_rate, 16 busy_us, 17 receive_window_limited_us,
     18 send_buffer_limited_us,
-}
-
-impl Relative for SocketKinds {
-    fn put(&self, base: &Self, out: &mut BytesOut) {
-        out.structure(|fields| {
-            fields.put(0, &self.tcp, &base.tcp);
-            fields.put(1, &self.closed, &base.closed);
-            fields.put(2, &self.udp, &base.udp);
-            fields.put(3, &self.unix, &base.unix);
-            fields.put(4, &self.other, &base.other);
-            fields.put(5, &self.unknown, &base.unknown);
-        });
-    }
-
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let mut fields = bytes.structure()?;
-        Ok(Self {
-            tcp: fields.take(0, &base.tcp)?,
-            closed: fields.take(1, &base.closed)?,
-            udp: fields.take(2, &base.udp)?,
-            unix: fields.take(3, &base.unix)?,
-            other: fields.take(4, &base.other)?,
-            unknown: fields.take(5, &base.unknown)?,
-        })
-    }
-}
-
-impl Relative for Traffic {
-    fn put(&self, base: &Self, out: &mut BytesOut) {
-        (self.received, self.sent).put(&(base.received, base.sent), out);
-    }
-
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let (received, sent) = Relative::take(&(base.received, base.sent), bytes)?;
-        Ok(Self { received, sent })
-    }
-}
-
-/// Those that have another value than before, by their place in the list to which new ones are added at the end.
-impl Relative for Counters {
-    fn put(&self, base: &Self, out: &mut BytesOut) {
-        let changed = || COUNTERS.iter().enumerate().filter(|(_, row)| (row.get)(self) != (row.get)(base));
-        out.count(changed().count());
-        for (place, row) in changed() {
-            out.count(place);
-            (row.get)(self).put(&(row.get)(base), out);
-        }
-    }
-
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let mut counters = *base;
-        for _ in 0..bytes.count((u32::MAX, "counters"))? {
-            let place = bytes.index()? as usize;
-            let change = bytes.signed()?;
-            if let Some(row) = COUNTERS.get(place) {
-                let value = (row.get_mut)(&mut counters);
-                *value = value.wrapping_add(change.cast_unsigned());
-            }
-        }
-        Ok(counters)
-    }
-}
-
-impl Relative for Option<PortRange> {
-    fn put(&self, base: &Self, out: &mut BytesOut) {
-        let plain = |range: &Self| range.map(|range| (range.first, range.last));
-        plain(self).put(&plain(base), out);
-    }
-
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let base = base.map(|range| (range.first, range.last));
-        Ok(<Option<(u16, u16)> as Relative>::take(&base, bytes)?.map(|(first, last)| PortRange { first, last }))
-    }
-}
-
-impl Relative for ResolverOptions {
-    fn put(&self, base: &Self, out: &mut BytesOut) {
-        (self.timeout_seconds, self.attempts).put(&(base.timeout_seconds, base.attempts), out);
-    }
-
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let (timeout_seconds, attempts) = Relative::take(&(base.timeout_seconds, base.attempts), bytes)?;
-        Ok(Self { timeout_seconds, attempts })
-    }
-}
-
-impl Relative for EventSourceStatus {
-    fn put(&self, _base: &Self, out: &mut BytesOut) {
-        match self {
-            Self::Off => out.byte(0),
-            Self::On => out.byte(1),
-            Self::Refused(why) => {
-                out.byte(2);
-                why.put(why, out);
-            }
-        }
-    }
-
-    fn take(_base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        Ok(match bytes.byte()? {
-            0 => Self::Off,
-            1 => Self::On,
-            2 => Self::Refused(Relative::take(&Default::default(), bytes)?),
-            _ => return Err(RecordingFault::Nonsense("a case is not known")),
-        })
-    }
 }

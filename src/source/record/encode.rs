@@ -3,7 +3,7 @@
 use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::model::delta::{Connection, Delta, Transition};
 use crate::model::socket::SocketId;
@@ -15,7 +15,7 @@ use crate::source::record::holders::WrittenHolders;
 use crate::source::record::relative::Relative;
 use crate::source::record::row::{self, OwnedRow};
 use crate::source::record::rows::RowTable;
-use crate::source::record::transition::{self, TransitionBase};
+use crate::source::record::transition::{self, StateBefore, TransitionBase};
 
 /// Encodes one delta after the other.
 #[derive(Debug, Default)]
@@ -55,21 +55,22 @@ impl Encoder {
         let places = self.take_in(delta);
         let result = if is_key { self.put_key(delta, &places) } else { self.put_delta(delta, &places, over) };
         if !is_key {
-            places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
+            for slot in &places.removed {
+                self.rows.remove(*slot);
+            }
         }
         result?;
         let length = self.content.bytes.len();
-        if length > CONTENT_BYTES_MAX as usize {
-            Err(RecordingFault::TooLong(length as u64))
-        } else {
-            Ok(&self.content.bytes)
-        }
+        let is_long = length > CONTENT_BYTES_MAX as usize;
+        if is_long { Err(RecordingFault::TooLong(length as u64)) } else { Ok(&self.content.bytes) }
     }
 
     /// Takes in a delta that is not written: the next frame has to be a key frame.
     pub fn take_in_only(&mut self, delta: &Delta) {
         let places = self.take_in(delta);
-        places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
+        for slot in &places.removed {
+            self.rows.remove(*slot);
+        }
     }
 
     /// From now on there are these rows: the next frame has to be a key frame.
@@ -95,13 +96,15 @@ impl Encoder {
 
     fn put_key(&mut self, delta: &Delta, places: &Places) -> Result<(), RecordingFault> {
         // What the transitions of those gone are relative to is not in the frame.
-        places.removed.iter().for_each(|slot| drop(self.rows.remove(*slot)));
+        for slot in &places.removed {
+            self.rows.remove(*slot);
+        }
         self.rows.compact();
         if self.rows.len() > SOCKETS_MAX as usize {
             return Err(RecordingFault::TooMany("sockets"));
         }
-        for slot in 0..self.rows.len() {
-            self.own(slot as u32)?;
+        for slot in (0..).take(self.rows.len()) {
+            self.own(slot)?;
         }
         let owners = self.owners(&delta.transitions)?;
         self.put_holders()?;
@@ -114,7 +117,6 @@ impl Encoder {
                 row::put(row, before, Duration::ZERO, out);
                 before = row;
             }
-            Ok(())
         })?;
         self.content.section(section::REMOVED_IDS, |out| {
             let mut before = SocketId::default();
@@ -125,9 +127,8 @@ impl Encoder {
                 });
                 before = removed.id;
             }
-            Ok(())
         })?;
-        self.put_end(delta, &owners)
+        self.put_end(delta, &owners, &FxHashMap::default())
     }
 
     fn put_delta(&mut self, delta: &Delta, places: &Places, over: Duration) -> Result<(), RecordingFault> {
@@ -148,7 +149,6 @@ impl Encoder {
                 row::put(row, before, over, out);
                 before = row;
             }
-            Ok(())
         })?;
         self.content.section(section::CHANGED, |out| {
             let mut slots = SlotsOut::default();
@@ -158,7 +158,6 @@ impl Encoder {
                     row::put(row, before, over, out);
                 }
             }
-            Ok(())
         })?;
         self.content.section(section::REMOVED, |out| {
             let mut slots = SlotsOut::default();
@@ -166,9 +165,10 @@ impl Encoder {
                 slots.put(*slot, out);
                 out.structure(|fields| fields.put(0, &removed.at, &delta.at));
             }
-            Ok(())
         })?;
-        self.put_end(delta, &owners)
+        let added = places.added.iter().map(|slot| (*slot, StateBefore::NEW));
+        let changed = places.changed.iter().map(|(slot, before)| (*slot, StateBefore::of(before)));
+        self.put_end(delta, &owners, &added.chain(changed).collect())
     }
 
     /// Gives the row in `slot` the number of its owner.
@@ -187,37 +187,40 @@ impl Encoder {
 
     fn put_holders(&mut self) -> Result<(), RecordingFault> {
         let Self { holders, content, .. } = self;
-        content.section(section::PROCESSES, |out| {
-            holders.put_processes(out);
-            Ok(())
-        })?;
-        content.section(section::HOLDERS, |out| {
-            holders.put_holders(out);
-            Ok(())
-        })
+        content.section(section::PROCESSES, |out| holders.put_processes(out))?;
+        content.section(section::HOLDERS, |out| holders.put_holders(out))
     }
 
     /// What a key frame has as well.
-    fn put_end(&mut self, delta: &Delta, owners: &[u64]) -> Result<(), RecordingFault> {
+    fn put_end(
+        &mut self,
+        delta: &Delta,
+        owners: &[u64],
+        before_sample: &FxHashMap<u32, StateBefore>,
+    ) -> Result<(), RecordingFault> {
         let Self { rows, content, .. } = self;
         content.section(section::UNLISTED, |out| {
             let mut slots = SlotsOut::default();
-            delta.unlisted.iter().filter_map(|id| rows.slot(*id)).for_each(|slot| slots.put(slot, out));
-            Ok(())
+            for slot in delta.unlisted.iter().filter_map(|id| rows.slot(*id)) {
+                slots.put(slot, out);
+            }
         })?;
         content.section(section::TRANSITIONS, |out| {
-            let mut before = transition::blank();
+            let mut before = transition::blank(delta.at);
             for (transition, owner) in delta.transitions.iter().zip(owners) {
                 let slot = rows.slot(transition.id);
-                let of_row = slot.and_then(|slot| rows.get(slot)).map(TransitionBase::of_row);
+                let of_row = slot.and_then(|slot| {
+                    let row = rows.get(slot)?;
+                    Some(TransitionBase::of_row(row, before_sample.get(&slot).copied(), delta.at))
+                });
                 transition::put(transition, *owner, slot, of_row.as_ref().unwrap_or(&before), out);
-                before = TransitionBase::of(transition, *owner);
+                before = TransitionBase::of(transition, *owner, delta.at);
             }
-            Ok(())
         })?;
         content.section(section::GAPS, |out| {
-            delta.gaps.iter().for_each(|gap| transition::put_gap(gap, out));
-            Ok(())
+            for gap in &delta.gaps {
+                transition::put_gap(gap, out);
+            }
         })
     }
 }

@@ -37,8 +37,8 @@ pub const MAGIC: [u8; 8] = *b"\x89conntop";
 ///
 /// Versions 1 to 5 hold samples as the source gave them. Version 2 has partial samples, version 3 facts of the kernel and events: what
 /// a version does not have it ends before, so that these are read alike. Version 4 has more of each socket
-/// ([`WireMore`](super::wire::WireMore)) and of owners, and who made the steps of the trace. Version 5 has more of each socket
-/// ([`WireNewest`](super::wire::WireNewest)), more facts, counters as a list, the interfaces that lead to others, errors of ends,
+/// ([`WireMore`](super::older::wire::WireMore)) and of owners, and who made the steps of the trace. Version 5 has more of each socket
+/// ([`WireNewest`](super::older::wire::WireNewest)), more facts, counters as a list, the interfaces that lead to others, errors of ends,
 /// and the descriptors of every process that holds a socket.
 ///
 /// Version 6 holds what a tracker said of the samples: every row now and then, and what changes in between. A later version can add

@@ -104,7 +104,9 @@ impl WrittenHolders {
             out.structure(|fields| {
                 fields.always(0, |out| {
                     out.count(members.len());
-                    members.iter().for_each(|index| out.number((*index).into()));
+                    for index in &members {
+                        out.number((*index).into());
+                    }
                 });
             });
         }
@@ -209,7 +211,8 @@ impl ReadHolders {
     pub fn owner(&self, code: u64) -> Result<Owner, RecordingFault> {
         let without = NO_PROCESS.len() as u64;
         let Some(code) = code.checked_sub(without) else {
-            return Ok(NO_PROCESS.into_iter().nth(code as usize).unwrap_or_default());
+            let case = usize::try_from(code).ok().and_then(|code| NO_PROCESS.into_iter().nth(code));
+            return Ok(case.unwrap_or_default());
         };
         let holders = usize::try_from(code / 2).ok().and_then(|index| self.holders.get(index));
         let holders = Arc::clone(holders.ok_or(RecordingFault::Nonsense("a holder is not there"))?);

@@ -2,7 +2,7 @@
 //! recording; of another one it is made by reading the heads of its frames.
 
 use crate::model::recorded::{RecordedMark, RecordedMoment};
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, WallTime};
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::{GROUPS_MAX, MARKS_MAX, RecordingFault};
 use crate::source::record::frame::{FrameHead, put_marks, take_marks};
@@ -81,7 +81,7 @@ impl Index {
         out.at = self.last.at;
         out.structure(|fields| {
             fields.put(0, &self.last.at.0, &0);
-            fields.put(1, &self.last.wall, &Default::default());
+            fields.put(1, &self.last.wall, &WallTime::default());
             fields.put(2, &self.samples, &0);
             fields.put(3, &self.last_sequence, &0);
             fields.always(4, |out| {
@@ -104,7 +104,7 @@ impl Index {
     pub fn take(bytes: &mut BytesIn<'_>, end: u64) -> Result<Self, RecordingFault> {
         let mut fields = bytes.structure()?;
         let at = Timestamp(fields.take(0, &0)?);
-        let last = RecordedMoment { at, wall: fields.take(1, &Default::default())? };
+        let last = RecordedMoment { at, wall: fields.take(1, &WallTime::default())? };
         let (samples, last_sequence) = (fields.take(2, &0)?, fields.take(3, &0)?);
         let bytes = fields.bytes();
         bytes.at = at;

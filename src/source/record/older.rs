@@ -1,5 +1,8 @@
 //! What older versions of the format hold in another shape.
 
+pub mod decode;
+pub mod wire;
+
 use serde::Deserialize;
 
 use crate::model::counters::Counters;

@@ -79,20 +79,33 @@ as_another! {
     Endpoint: |value| (value.addr, value.port), |parts| Ok(Self::new(parts.0, parts.1));
 }
 
-/// As the distance from the sample, in nanoseconds.
+/// As the distance from the sample: in nanoseconds and, in the lowest bit, 1; or in milliseconds from the millisecond of the sample and
+/// 0, as most clocks of the kernel tell whole ones.
 impl Relative for Timestamp {
     fn put(&self, _base: &Self, out: &mut BytesOut) {
-        let at = out.at.0;
-        self.0.put(&at, out);
+        // 146 years are enough.
+        let nanos = self.0.wrapping_sub(out.at.0).cast_signed().clamp(i64::MIN / 2, i64::MAX / 2);
+        if self.0.is_multiple_of(MILLI) && nanos != 0 {
+            let millis = self.as_millis().wrapping_sub(out.at.as_millis()).cast_signed();
+            out.signed(millis << 1);
+        } else {
+            out.signed(nanos << 1 | 1);
+        }
     }
 
     fn take(_base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        let at = bytes.at.0;
-        let distance = bytes.signed()?;
+        let (at, number) = (bytes.at, bytes.signed()?);
+        let distance = number >> 1;
         // What lies before the begin of the timeline is at its begin.
-        Ok(Self(at.saturating_add_signed(distance)))
+        Ok(match number & 1 {
+            0 => Self::from_millis(at.as_millis().saturating_add_signed(distance)),
+            _ => Self(at.0.saturating_add_signed(distance)),
+        })
     }
 }
+
+/// Nanoseconds of a millisecond.
+const MILLI: u64 = 1_000_000;
 
 /// As the distance from the sample in milliseconds, and one; 0 is never.
 impl Relative for CompactTimestamp {
@@ -210,7 +223,9 @@ impl Relative for Vec<DisplayText> {
     fn put(&self, _base: &Self, out: &mut BytesOut) {
         let notes = &self[..self.len().min(NOTES_MAX as usize)];
         out.count(notes.len());
-        notes.iter().for_each(|note| out.slice(note.as_str().as_bytes()));
+        for note in notes {
+            out.slice(note.as_str().as_bytes());
+        }
     }
 
     fn take(_base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {

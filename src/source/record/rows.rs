@@ -74,6 +74,11 @@ impl<S: BuildHasher + Default> RowTable<S> {
         self.places.len()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Moves the rows into the lowest slots, in their order, as a key frame lists them.
     pub fn compact(&mut self) {
         let rows = std::mem::take(&mut self.rows);

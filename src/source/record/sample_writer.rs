@@ -8,17 +8,18 @@ use crate::model::time::Timestamp;
 use crate::source::record::bytes::BytesOut;
 use crate::source::record::compression::Compressor;
 use crate::source::record::encode::Encoder;
-use crate::source::record::format::{MAGIC, RecordingFault, VERSION, kind};
+use crate::source::record::format::{GROUP_BYTES_MAX, MAGIC, RecordingFault, VERSION, kind};
 use crate::source::record::frame::{FrameHead, put_frame};
 use crate::source::record::header::Header;
 use crate::source::record::index::{Index, IndexSize};
 
 /// A group is at most so long: whoever goes to a moment reads on from the begin of its group.
-const GROUP_TIME_MAX: Duration = Duration::from_secs(60);
-/// A group ends when its changes take so many times the bytes of its key frame...
-const CHANGES_PER_KEY_MAX: u64 = 8;
-/// ...and at least so many.
-const CHANGES_BYTES_MIN: u64 = 256 << 10;
+const GROUP_TIME_MAX: Duration = Duration::from_secs(300);
+/// After this time a group ends when its changes take [`CHANGES_PER_KEY`] times the bytes of its key frame: then another key frame
+/// costs little, and saves who goes to a moment much.
+const GROUP_TIME_MIN: Duration = Duration::from_secs(60);
+/// See [`GROUP_TIME_MIN`].
+const CHANGES_PER_KEY: u64 = 4;
 
 /// Makes recordings: of one run of a recorder one after the other.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ struct Group {
     begun: Timestamp,
     key_bytes: u64,
     changes_bytes: u64,
+    /// The length of the content so far, uncompressed.
+    content_bytes: u64,
 }
 
 impl SampleWriter {
@@ -172,10 +175,11 @@ impl SampleWriter {
         })?;
         let length = (bytes.len() - begin) as u64;
         if is_key {
-            self.group = Group { goes_on: true, begun: delta.at, key_bytes: length, changes_bytes: 0 };
+            self.group = Group { goes_on: true, begun: delta.at, key_bytes: length, ..Group::default() };
         } else {
             self.group.changes_bytes += length;
         }
+        self.group.content_bytes += u64::from(self.head.content_len);
         self.index.add(&self.head, is_key, self.written);
         self.written += length;
         Ok(())
@@ -219,7 +223,8 @@ impl SampleWriter {
 
 impl Group {
     fn is_complete(&self, at: Timestamp) -> bool {
-        let bytes = (self.key_bytes * CHANGES_PER_KEY_MAX).max(CHANGES_BYTES_MIN);
-        at.since(self.begun) >= GROUP_TIME_MAX || self.changes_bytes >= bytes
+        let time = at.since(self.begun);
+        let is_outgrown = self.changes_bytes >= self.key_bytes * CHANGES_PER_KEY;
+        time >= GROUP_TIME_MAX || (time >= GROUP_TIME_MIN && is_outgrown) || self.content_bytes >= GROUP_BYTES_MAX / 2
     }
 }

@@ -3,11 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::model::delta::{AgeBasis, EventSource, FinalCounters, Gap, Transition};
+use crate::model::delta::{AgeBasis, EventSource, FinalCounters, Gap, Since, Transition};
 use crate::model::endpoint::{Endpoint, Protocol};
 use crate::model::outcome::{EndReport, SocketError};
 use crate::model::process::Owner;
 use crate::model::socket::{SocketId, SocketRef};
+use crate::model::tcp_state::TcpState;
+use crate::model::time::Timestamp;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::RecordingFault;
 use crate::source::record::relative::{Relative, cases};
@@ -19,32 +21,68 @@ pub struct TransitionBase {
     socket: SocketRef,
     of_subflow: bool,
     owner: u64,
+    at: Timestamp,
+    from: Option<TcpState>,
+    to: Option<TcpState>,
+    /// Since when it was in the state before.
+    since: Option<Since>,
+}
+
+/// The state that a row was in before this sample, and since when; none for a row that is new.
+#[derive(Clone, Copy, Debug)]
+pub struct StateBefore {
+    state: Option<TcpState>,
+    since: Option<Since>,
+}
+
+impl StateBefore {
+    /// Of a row that is new.
+    pub const NEW: Self = Self { state: None, since: None };
+
+    /// Of a row that was `row`.
+    pub fn of(row: &OwnedRow) -> Self {
+        Self { state: Some(row.row.socket.state), since: row.row.state_since }
+    }
 }
 
 impl TransitionBase {
-    /// That which `row` says.
-    pub fn of_row(row: &OwnedRow) -> Self {
-        let socket = &row.row.socket;
-        Self { socket: socket.reference(), of_subflow: socket.is_subflow, owner: row.owner }
+    /// That which `row` says, in a sample that was begun `at`: of one that the sample adds or changes that it came from the state
+    /// `before`, of another one that it is over.
+    pub fn of_row(row: &OwnedRow, before: Option<StateBefore>, at: Timestamp) -> Self {
+        let (socket, since) = (&row.row.socket, row.row.state_since);
+        let over = StateBefore::of(row);
+        let (before, to, at) = match before {
+            Some(before) => (before, Some(socket.state), since.map_or(at, |since| since.at)),
+            None => (over, None, at),
+        };
+        let StateBefore { state: from, since } = before;
+        let (of_subflow, owner) = (socket.is_subflow, row.owner);
+        Self { socket: socket.reference(), of_subflow, owner, at, from, to, since }
     }
 
-    /// What a transition said, for the next one.
-    pub const fn of(transition: &Transition, owner: u64) -> Self {
-        Self { socket: transition.socket(), of_subflow: transition.of_subflow, owner }
+    /// What a transition said, for the next one of a sample that was begun `at`.
+    pub const fn of(transition: &Transition, owner: u64, at: Timestamp) -> Self {
+        let (socket, of_subflow) = (transition.socket(), transition.of_subflow);
+        Self { socket, of_subflow, owner, at, from: None, to: None, since: None }
+    }
+
+    /// How long the state before has lasted at `at`.
+    fn lasted(&self, at: Timestamp) -> Option<(Duration, AgeBasis)> {
+        self.since.map(|since| (since.age(at), since.basis))
     }
 }
 
 /// Writes a transition. `slot` is that of the row that `base` is of, if there is one; `owner` the number of its owner.
 pub fn put(transition: &Transition, owner: u64, slot: Option<u32>, base: &TransitionBase, out: &mut BytesOut) {
-    let (at, socket) = (out.at, base.socket);
+    let socket = base.socket;
     out.structure(|fields| {
         if let Some(slot) = slot {
             fields.always(0, |out| out.number(slot.into()));
         }
-        fields.put(1, &transition.at, &at);
-        fields.put(2, &transition.from, &None);
-        fields.put(3, &transition.to, &None);
-        fields.put(4, &lasted(transition.lasted), &None);
+        fields.put(1, &transition.at, &base.at);
+        fields.put(2, &transition.from, &base.from);
+        fields.put(3, &transition.to, &base.to);
+        fields.put(4, &lasted(transition.lasted), &lasted(base.lasted(transition.at)));
         fields.put(5, &transition.source, &EventSource::Samples);
         if owner != base.owner {
             fields.always(6, |out| out.number(owner));
@@ -68,14 +106,13 @@ pub fn take(
     base_of: impl FnOnce(Option<u32>) -> Result<TransitionBase, RecordingFault>,
     owner_of: impl FnOnce(u64) -> Result<Owner, RecordingFault>,
 ) -> Result<(Transition, u64), RecordingFault> {
-    let at = bytes.at;
     let mut fields = bytes.structure()?;
     let slot = if fields.has(0) { Some(fields.bytes().index()?) } else { None };
     let base = base_of(slot)?;
     let SocketRef { id, protocol, local, remote, interface } = base.socket;
-    let at = fields.take(1, &at)?;
-    let (from, to) = (fields.take(2, &None)?, fields.take(3, &None)?);
-    let lasted: Option<(u64, Basis)> = fields.take(4, &None)?;
+    let at = fields.take(1, &base.at)?;
+    let (from, to) = (fields.take(2, &base.from)?, fields.take(3, &base.to)?);
+    let lasted = fields.take(4, &lasted(base.lasted(at)))?;
     let source = fields.take(5, &EventSource::Samples)?;
     let owner = if fields.has(6) { fields.bytes().number()? } else { base.owner };
     let transition = Transition {
@@ -100,11 +137,11 @@ pub fn take(
 }
 
 /// What the first transition of a sample without a row is relative to.
-pub fn blank() -> TransitionBase {
+pub fn blank(at: Timestamp) -> TransitionBase {
     let unset = Endpoint::new(crate::model::endpoint::Family::Ipv4.unspecified(), 0);
     let id = SocketId::from_cookie(0, crate::model::netns::NetnsId(0));
     let socket = SocketRef { id, protocol: Protocol::Tcp, local: unset, remote: unset, interface: None };
-    TransitionBase { socket, of_subflow: false, owner: 0 }
+    TransitionBase { socket, of_subflow: false, owner: 0, at, from: None, to: None, since: None }
 }
 
 /// Writes a gap.
@@ -194,14 +231,15 @@ impl Relative for FinalCounters {
     }
 }
 
-impl Relative for Option<crate::model::tcp_state::TcpState> {
+impl Relative for Option<TcpState> {
     fn put(&self, _base: &Self, out: &mut BytesOut) {
         out.byte(u8::from(self.is_some()));
-        self.iter().for_each(|state| state.put(state, out));
+        if let Some(state) = self {
+            state.put(state, out);
+        }
     }
 
     fn take(_base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault> {
-        use crate::model::tcp_state::TcpState;
         let is_there = bool::take(&false, bytes)?;
         is_there.then(|| TcpState::take(&TcpState::Close, bytes)).transpose()
     }

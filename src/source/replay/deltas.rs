@@ -9,7 +9,7 @@ use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::record::bytes::BytesIn;
 use crate::source::record::compression::Decompressor;
-use crate::source::record::decode_delta::DeltaDecoder;
+use crate::source::record::decode::DeltaDecoder;
 use crate::source::record::format::{RecordingFault, kind};
 use crate::source::record::frame::FrameHead;
 use crate::source::record::header::{Header, RecorderRun};
@@ -79,7 +79,7 @@ impl Shift {
 
     /// `at` of the timeline as the recording has it.
     pub const fn back(self, at: Timestamp) -> Timestamp {
-        Timestamp(at.0.saturating_sub_signed(self.0))
+        Timestamp(at.0.saturating_add_signed(self.0.saturating_neg()))
     }
 
     /// The shift that brings `from` to `to` or up to a millisecond later.

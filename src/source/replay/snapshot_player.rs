@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use crate::model::recorded::{RecordedMoment, RecordedSpan};
 use crate::model::snapshot::Snapshot;
 use crate::source::guarded;
-use crate::source::record::decode::SampleDecoder;
 use crate::source::record::format::{RecordingFault, SampleHead};
+use crate::source::record::older::decode::SampleDecoder;
 use crate::source::replay::frames::RecordingFrames;
 use crate::source::replay::segments::RecordingInput;
 

@@ -1,8 +1,11 @@
 //! A replay is exact, and no file can harm it.
 
+mod arbitrary;
 mod golden;
+mod hostile;
 mod older;
 mod seeking;
+mod size;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -14,6 +17,7 @@ use crate::model::process::{Holders, ProcessId};
 use crate::model::socket::Socket;
 use crate::model::time::WallTime;
 use crate::source::record::header::RecorderRun;
+use crate::source::record::sample_writer::SampleWriter;
 use crate::source::record::{Recorder, Writer};
 use crate::source::synthetic::Synthetic;
 use crate::tracker::Tracker;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::options::{CountLimit, FilterArguments, FormatOption, TimeLimit};
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::values::{self, amount, span};
 use crate::cli::{Failure, parse_filter};
 use crate::report::fields::{self, Field};
@@ -59,6 +60,8 @@ pub(super) struct ListArguments {
     /// Print again whenever a socket that matches comes, goes or changes its state, at most once a sample
     #[arg(long, conflicts_with_all = ["wait_for", "until_none", "timeout"], help_heading = WHEN)]
     on_change: bool,
+    #[command(flatten)]
+    pub(super) moment: MomentOption,
     #[command(flatten)]
     time: TimeLimit,
     #[command(flatten)]

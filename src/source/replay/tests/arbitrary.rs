@@ -1,4 +1,4 @@
-//! Any snapshot survives recording and replay, however odd.
+//! Any sample survives recording and replay, however odd.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,15 +9,16 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::seeking::rows;
 use super::*;
 use crate::model::coverage::Coverage;
-use crate::model::delta::EventSource;
+use crate::model::delta::{AgeBasis, EventSource, FinalCounters, Transition};
 use crate::model::descriptors::{Descriptors, SocketKinds};
 use crate::model::endpoint::{Endpoint, Family, Protocol};
 use crate::model::event::{Caller, CloseError, Ended, EventSourceStatus, EventStatus, Events, Loss, TracedStateChange};
 use crate::model::exposure::AddressKinds;
 use crate::model::facts::{Counters, Facts, PortRange};
-use crate::model::outcome::SocketError;
+use crate::model::outcome::{EndReport, SocketError};
 use crate::model::process::{Holders, Names, Owner, Process, ProcessId, Usage};
 use crate::model::snapshot::Scope;
 use crate::model::socket::{Drops, NetnsId, Queues, SocketId, SocketRef, Timer, TimerKind};
@@ -151,14 +152,14 @@ prop_compose! {
         (info, interface) in (option::of(tcp()), any::<Option<NonZeroU32>>()),
     ) -> Ended {
         let id = SocketId::from_cookie(value, NetnsId(1));
-        Ended { at: Timestamp(at), socket: SocketRef { id, protocol, local, remote, interface }, info }
+        Ended { at: Timestamp(at / 16), socket: SocketRef { id, protocol, local, remote, interface }, info }
     }
 }
 
 fn step() -> impl Strategy<Value = TracedStateChange> {
     let state = || (0..STATES.len()).prop_map(|index| STATES[index].state);
     (any::<(u64, u64)>(), endpoint(), endpoint(), state(), state()).prop_map(|((at, key), local, remote, from, to)| {
-        TracedStateChange { at: Timestamp(at), key, local, remote, from, to }
+        TracedStateChange { at: Timestamp(at / 16), key, local, remote, from, to }
     })
 }
 
@@ -174,14 +175,14 @@ fn events() -> impl Strategy<Value = Events> {
     };
     let event_status = (teller(), teller()).prop_map(|(ends, trace)| EventStatus { ends, trace });
     let caller = (any::<(u64, u64, Option<u32>)>(), holders()).prop_map(|((at, key, netns), process)| Caller {
-        at: Timestamp(at),
+        at: Timestamp(at / 16),
         key,
         process,
         netns: netns.map(NetnsId),
     });
     let error = prop::sample::select(&[SocketError::Refused, SocketError::Other]);
     let error = (any::<(u64, u64)>(), error);
-    let error = error.prop_map(|((at, key), error)| CloseError { at: Timestamp(at), key, error });
+    let error = error.prop_map(|((at, key), error)| CloseError { at: Timestamp(at / 16), key, error });
     let errors = (vec(error, 0..3), any::<bool>());
     let told = (vec(ended(), 0..3), vec(step(), 0..3), vec(caller, 0..3), errors, vec(loss, 0..3), event_status);
     told.prop_map(|(ended, steps, callers, (errors, errors_are_told), lost, event_status)| Events {
@@ -208,7 +209,7 @@ fn descriptors() -> impl Strategy<Value = Arc<Vec<(ProcessId, Descriptors)>>> {
     });
     let one = (any::<(u32, u64)>(), any::<(u32, Option<u64>, Option<u64>)>(), kinds);
     let one = one.prop_map(|((pid, start_ticks), (used, max, counted_at), sockets)| {
-        let counted_at = counted_at.map(Timestamp);
+        let counted_at = counted_at.map(|at| Timestamp(at / 16));
         (ProcessId { pid, start_ticks }, Descriptors { used, max, counted_at, sockets })
     });
     vec(one, 0..3).prop_map(|mut all| {
@@ -284,14 +285,107 @@ prop_compose! {
     }
 }
 
+fn states() -> impl Strategy<Value = Option<TcpState>> {
+    option::of((0..STATES.len()).prop_map(|nth| STATES[nth].state))
+}
+
+prop_compose! {
+    /// A transition of a socket that has a row, or of one that has none.
+    fn transition()(
+        (row, id, protocol) in (any::<Option<prop::sample::Index>>(), any::<u64>(), 0..3_usize),
+        (local, remote, interface) in (endpoint(), endpoint(), any::<u32>()),
+        (ago, from, to, lasted) in (any::<u32>(), states(), states(), option::of(any::<u32>())),
+        (owner, flags, error) in (owner(), any::<(bool, bool, bool, bool)>(), 0..8_usize),
+    ) -> (Option<prop::sample::Index>, Transition) {
+        const REPORTS: [EndReport; 8] = [
+            EndReport::NotReported,
+            EndReport::NoError,
+            EndReport::Error(SocketError::Refused),
+            EndReport::Error(SocketError::Reset),
+            EndReport::Error(SocketError::TimedOut),
+            EndReport::Error(SocketError::Unreachable),
+            EndReport::Error(SocketError::Aborted),
+            EndReport::Error(SocketError::Other),
+        ];
+        let bytes = Some(ByteCounts::new(id, u64::from(ago)));
+        let counters = FinalCounters { bytes, rtt_us: ago, retransmits_total: interface };
+        let transition = Transition {
+            at: Timestamp(ago.into()),
+            id: SocketId::from_cookie(id, NetnsId(interface)),
+            protocol: Protocol::ALL[protocol],
+            of_subflow: flags.0,
+            local,
+            remote,
+            interface: NonZeroU32::new(interface),
+            from,
+            to,
+            lasted: lasted.map(|nanos| (Duration::from_nanos(nanos.into()), AgeBasis::Kernel)),
+            skipped: flags.1,
+            owner,
+            source: if flags.2 { EventSource::Tracepoint } else { EventSource::DestroyEvent },
+            is_emptied: flags.2,
+            report: REPORTS[error],
+            final_counters: flags.3.then_some(counters),
+        };
+        (row, transition)
+    }
+}
+
+/// A sample, and what else happened: each to one of its sockets, or to another one.
+type ToldSample = (Snapshot, Vec<(Option<prop::sample::Index>, Transition)>);
+
+/// Snapshots that follow each other within so many milliseconds, and what else happened in each.
+fn samples_within(millis: u64) -> impl Strategy<Value = Vec<ToldSample>> {
+    let sample = (snapshot(), vec(transition(), 0..4), 0..millis);
+    (0..u64::MAX / 16, vec(sample, 1..5)).prop_map(|(mut at, samples)| {
+        let timed = samples.into_iter().map(|(mut snapshot, transitions, after)| {
+            at += after * 1_000_003;
+            snapshot.at = Timestamp(at);
+            (snapshot, transitions)
+        });
+        timed.collect()
+    })
+}
+
+/// What a tracker says of them, and what else happened: of sockets that it knows, or of others.
+fn tracked(samples: Vec<ToldSample>) -> Vec<Delta> {
+    let mut tracker = Tracker::new();
+    let told = samples.into_iter().map(|(snapshot, transitions)| {
+        let mut delta = tracker.update(&snapshot);
+        for (row, mut transition) in transitions {
+            transition.at = delta.at.before(Duration::from_nanos(transition.at.0));
+            if let (Some(row), false) = (row, snapshot.sockets.is_empty()) {
+                transition.id = row.get(&snapshot.sockets).id;
+            }
+            delta.transitions.push(transition);
+        }
+        delta
+    });
+    told.collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn what_was_recorded_is_replayed(mut recorded in vec(snapshot(), 1..4)) {
-        recorded.sort_by_key(|snapshot| snapshot.at);
+    fn what_was_recorded_is_replayed(samples in samples_within(2_000)) {
+        let recorded = tracked(samples);
+        assert_same(&play(&recording(&recorded)).expect("a recording"), &recorded);
+    }
+
+    #[test]
+    fn over_groups_the_rows_and_what_happened_are_the_same(samples in samples_within(1_000_000)) {
+        let recorded = tracked(samples);
         let played = play(&recording(&recorded)).expect("a recording");
-        let played: Vec<Snapshot> = played.into_iter().map(|(snapshot, _)| snapshot).collect();
-        prop_assert_eq!(played, recorded);
+        prop_assert_eq!(played.len(), recorded.len());
+        for ((one, other), (rows_of_one, rows_of_other)) in
+            played.iter().zip(&recorded).zip(rows(&played).into_iter().zip(rows(&recorded)))
+        {
+            prop_assert!(rows_of_one == rows_of_other);
+            // What a tracker calls changed, and is not, is not told again at the begin of a group.
+            let (one, other) = (ordered(one), ordered(other));
+            let without_changed = |delta: Delta| Delta { changed: Vec::new(), ..delta };
+            prop_assert_eq!(without_changed(one), without_changed(other));
+        }
     }
 }

@@ -1,21 +1,24 @@
-//! Cut, flipped, forged and huge recordings: the good prefix is kept, the rest is refused with a sentence.
+//! Cut, flipped, forged and huge recordings of format 6: the good prefix is kept, the rest is refused with a sentence.
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::facts::{Facts, PortRange};
-use crate::model::process::{Process, ProcessId};
-use crate::model::time::{Timestamp, WallTime};
-use crate::source::record::format::{FRAME_BYTES_MAX, MAGIC, SOCKETS_MAX, SampleHead, VERSION};
+use crate::source::record::bytes::BytesOut;
+use crate::source::record::compression::Compressor;
+use crate::source::record::format::{FRAME_BYTES_MAX, MAGIC, SOCKETS_MAX, VERSION, kind, section};
+use crate::source::record::frame::{FrameHead, put_frame};
+use crate::source::replay::deltas::{DeltaStream, FrameDecoder};
 
-/// Three samples with some sockets of every kind: small enough to try every byte.
-fn few() -> Vec<Snapshot> {
-    let mut recorded = samples(3);
-    for snapshot in &mut recorded {
+/// The length of the last frame.
+const END: usize = 17;
+
+/// Three deltas with some sockets of every kind: small enough to try every byte.
+fn few() -> Vec<Delta> {
+    let mut samples = samples(3);
+    for snapshot in &mut samples {
         let mut index = 0;
         snapshot.sockets.retain(|_| {
             index += 1;
@@ -24,29 +27,27 @@ fn few() -> Vec<Snapshot> {
         snapshot.details.truncate(2);
         snapshot.usage.truncate(2);
     }
-    recorded
+    let mut tracker = Tracker::new();
+    samples.iter().map(|snapshot| tracker.update(snapshot)).collect()
 }
 
 /// The samples that the damaged recording plays are the first of `recorded`, and the last of them says what is wrong;
 /// if none is good, a sentence says so. Returns how many are good.
-fn assert_good_prefix(bytes: &[u8], recorded: &[Snapshot]) -> usize {
-    let played = match play(bytes) {
+fn assert_good_prefix(bytes: &[u8], recorded: &[Delta]) -> usize {
+    let mut played = match play(bytes) {
         Ok(played) => played,
         Err(error) => {
             assert!(error.to_string().contains("test.conntop"), "{error}");
             return 0;
         }
     };
-    let (last, before) = played.split_last().expect("at least one sample");
-    for ((snapshot, _), original) in before.iter().zip(recorded) {
-        assert_eq!(snapshot, original);
-    }
-    let mut good = last.0.clone();
-    let said = good.coverage.degraded.pop().expect("the damage is said").to_string();
+    let count = played.len();
+    let last = played.last_mut().expect("at least one sample");
+    let said = Arc::make_mut(&mut last.coverage).degraded.pop().expect("the damage is said").to_string();
     assert!(said.starts_with("test.conntop ends at byte "), "{said}");
-    assert!(said.contains(&format!("after {} good samples", played.len())), "{said}");
-    assert_eq!(good, recorded[played.len() - 1]);
-    played.len()
+    assert!(said.contains(&format!("after {count} good samples")), "{said}");
+    assert_same(&played, &recorded[..count]);
+    count
 }
 
 #[test]
@@ -59,18 +60,26 @@ fn cut_at_any_byte_the_samples_before_are_played() {
         assert!(good >= good_before, "more bytes, never fewer samples");
         good_before = good;
     }
-    assert_eq!(good_before, 3, "without its end mark all samples are there");
+    assert_eq!(good_before, 3, "without its end all samples are there");
 }
 
 #[test]
 fn a_flipped_bit_is_noticed_wherever_it_is() {
     let recorded = few();
     let mut bytes = recording(&recorded);
-    // A version that is flipped to an older one is played: those are read alike.
-    for index in (0..bytes.len()).filter(|index| *index != MAGIC.len()) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("test.conntop");
+    for index in 0..bytes.len() {
         let bit = 1 << (index % 8);
         bytes[index] ^= bit;
         assert_good_prefix(&bytes, &recorded);
+        if index % 9 == 0 {
+            // What stands in an index that is damaged is not believed, nor does it do harm.
+            fs::write(&path, &bytes).expect("a file");
+            if let Ok(mut replay) = Replay::open(&path) {
+                let _ = (replay.span(), replay.seek(recorded[1].at));
+            }
+        }
         bytes[index] ^= bit;
     }
 }
@@ -79,188 +88,268 @@ fn a_flipped_bit_is_noticed_wherever_it_is() {
 fn the_sentence_says_where_and_what() {
     let recorded = few();
     let bytes = recording(&recorded);
-    let second = recording(&recorded[..1]).len() - 8;
     let said = |bytes: &[u8]| {
         let played = play(bytes).expect("some samples");
-        played.last().expect("at least one").0.coverage.degraded.last().map(ToString::to_string).unwrap_or_default()
+        played.last().expect("at least one").coverage.degraded.last().map(ToString::to_string).unwrap_or_default()
     };
+    let mut writer = SampleWriter::new(header(1)).expect("a writer");
+    let mut first = Vec::new();
+    writer.sample(&recorded[0], &[], &mut first).expect("it can be recorded");
+    let second = first.len();
     let sentence =
         format!("test.conntop ends at byte {second} after 1 good samples: it ends in the middle of a sample");
-    assert_eq!(said(&bytes[..second + 100]), sentence);
+    assert_eq!(said(&bytes[..second + 50]), sentence);
     let mut flipped = bytes.clone();
     flipped[second + 20] ^= 1;
     assert!(said(&flipped).ends_with("after 1 good samples: a checksum does not match"));
     let mut followed = bytes.clone();
     followed.push(0);
     assert!(said(&followed).ends_with("after 3 good samples: something follows its end mark"));
+    let unfinished = said(&bytes[..bytes.len() - END]);
+    assert!(unfinished.ends_with("after 3 good samples: it was not finished, its end mark is missing"), "{unfinished}");
 }
 
-/// A recording whose only sample has this payload, with lengths and checksums as they should be.
-fn forged(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = recording(&[]);
-    bytes.truncate(bytes.len() - 8);
-    bytes.extend_from_slice(&u32::try_from(payload.len()).expect("a small payload").to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    bytes.extend_from_slice(payload);
-    bytes.extend_from_slice(&[0; 8]);
+/// A recording whose only sample, a key frame, has this content, with lengths and checksums as they should be.
+fn forged(content: &[u8], content_len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    SampleWriter::new(header(1)).expect("a writer").begin(&mut bytes).expect("a header");
+    let content_len = u32::try_from(content_len).expect("small");
+    let head = FrameHead { at: Timestamp(1_000_000), content_len, ..FrameHead::default() };
+    put_frame(&mut bytes, kind::KEY, |bytes| {
+        let mut out = BytesOut::default();
+        head.put(&FrameHead::default(), &mut out);
+        bytes.extend_from_slice(&out.bytes);
+        Ok(Compressor::new()?.compress(content, bytes)?)
+    })
+    .expect("a frame");
+    put_frame(&mut bytes, kind::END, |bytes| {
+        bytes.extend_from_slice(&[0; 8]);
+        Ok(())
+    })
+    .expect("a frame");
     bytes
 }
 
-fn refusal(payload: &[u8]) -> String {
-    play(&forged(payload)).expect_err("it makes no sense").to_string()
+fn refusal(content: &[u8]) -> String {
+    play(&forged(content, content.len())).expect_err("it makes no sense").to_string()
 }
 
-fn head(names: bool) -> Vec<u8> {
-    let head =
-        SampleHead { fresh: true, names, at: Timestamp(1), wall: WallTime(1), took: Duration::ZERO, coverage: [0; 5] };
-    postcard::to_stdvec(&head).expect("it can be encoded")
+/// A section with this content.
+fn of_section(kind: u64, fill: impl FnOnce(&mut BytesOut)) -> Vec<u8> {
+    let mut out = BytesOut::default();
+    out.begin(Timestamp(1_000_000));
+    out.section(kind, fill).expect("a small section");
+    out.bytes
 }
 
 #[test]
 fn counts_are_not_believed() {
-    for count in [u32::MAX, SOCKETS_MAX + 1] {
-        let count = postcard::to_stdvec(&count).expect("a number");
-        // Notes, processes, holders, sockets, usage, details, descriptors, ends: each section in turn claims to be long.
-        for sections_before in 0..8 {
-            let mut payload = head(false);
-            payload.extend(std::iter::repeat_n(0, sections_before));
-            match sections_before {
-                // That there are others than before stands before the descriptors,
-                6 => payload.push(1),
-                // and the scope before the ends: its states and whether UDP is in it.
-                7 => payload.extend([0, 0]),
-                _ => {}
-            }
-            payload.extend_from_slice(&count);
-            assert!(refusal(&payload).contains("there are more "), "{sections_before}: {}", refusal(&payload));
-        }
+    for kind in [section::USAGE, section::DESCRIPTORS, section::DETAILS] {
+        let said = refusal(&of_section(kind, |out| out.number(u64::MAX)));
+        assert!(said.contains("there are more "), "{kind}: {said}");
+        let said = refusal(&of_section(kind, |out| out.number(1_000)));
+        assert!(said.contains("shorter than it says"), "{kind}: {said}");
     }
-    let mut payload = head(false);
-    payload.extend([0, 0, 0]);
-    payload.extend(postcard::to_stdvec(&SOCKETS_MAX).expect("a number"));
-    assert!(refusal(&payload).contains("cannot be decoded"), "a claim within the limit ends where the bytes end");
+    let said = refusal(&of_section(section::ROWS, |out| out.number(SOCKETS_MAX.into())));
+    assert!(said.contains("shorter than it says"), "{said}");
+    let said =
+        refusal(&of_section(section::HOLDERS, |out| out.structure(|fields| fields.always(0, |out| out.number(9)))));
+    assert!(said.contains("shorter than it says"), "{said}");
 }
 
 #[test]
-fn indices_are_checked_before_they_are_followed() {
-    let process = Process {
-        id: ProcessId { pid: 1, start_ticks: 1 },
-        parent_pid: 0,
-        name: DisplayText::from("a"),
-        command: DisplayText::from("a"),
-        uid: None,
-        started: None,
-        is_container_init: false,
-        thread: None,
+fn numbers_of_rows_processes_and_cases_are_checked_before_they_are_followed() {
+    let member = |index| {
+        of_section(section::HOLDERS, |out| {
+            out.structure(|fields| {
+                fields.always(0, |out| {
+                    out.number(1);
+                    out.number(index);
+                });
+            });
+        })
     };
-    let mut payload = head(false);
-    payload.extend([0, 1]);
-    payload.extend(postcard::to_stdvec(&process).expect("a process"));
-    // One set of holders with one member, process 1 of a table that has only process 0.
-    let mut dangling = payload.clone();
-    dangling.extend([1, 1, 1]);
-    assert!(refusal(&dangling).contains("a process is not there"), "{}", refusal(&dangling));
-    // One set of holders with no member.
-    let mut nobody = payload.clone();
-    nobody.extend([1, 0]);
+    assert!(refusal(&member(7)).contains("a process is not there"), "{}", refusal(&member(7)));
+    let nobody = of_section(section::HOLDERS, |out| out.structure(|fields| fields.always(0, |out| out.number(0))));
     assert!(refusal(&nobody).contains("held by nobody"), "{}", refusal(&nobody));
+    let owned = of_section(section::ROWS, |out| out.structure(|fields| fields.always(17, |out| out.number(99))));
+    assert!(refusal(&owned).contains("a holder is not there"), "{}", refusal(&owned));
+    let state = of_section(section::ROWS, |out| out.structure(|fields| fields.always(8, |out| out.number(13))));
+    assert!(refusal(&state).contains("a case is not known"), "{}", refusal(&state));
+    for kind in [section::UNLISTED, section::TRANSITIONS] {
+        let slot = of_section(kind, |out| {
+            if kind == section::TRANSITIONS {
+                out.structure(|fields| fields.always(0, |out| out.number(3)));
+            } else {
+                out.signed(3);
+            }
+        });
+        assert!(refusal(&slot).contains("a socket is not there"), "{kind}: {}", refusal(&slot));
+    }
 }
 
 #[test]
-fn facts_that_cannot_be_are_refused() {
-    let range = |first, last| {
-        let facts = Facts { ephemeral_ports: Some(PortRange { first, last }), ..Facts::default() };
-        let mut payload = head(false);
-        payload.extend([0; 6 + 1 + 3]);
-        payload.extend(postcard::to_stdvec(&Some(facts)).expect("facts"));
-        payload
-    };
-    assert!(play(&forged(&range(5, 5))).is_ok());
-    assert!(refusal(&range(6, 5)).contains("a range of ports ends before it begins"), "{}", refusal(&range(6, 5)));
-    let cut = range(5, 5);
-    assert!(refusal(&cut[..cut.len() - 1]).contains("cannot be decoded"));
+fn what_stands_twice_or_cannot_be_is_refused() {
+    let twice = of_section(section::ROWS, |out| {
+        out.structure(|_| ());
+        out.structure(|_| ());
+    });
+    assert!(refusal(&twice).contains("a socket stands twice"), "{}", refusal(&twice));
+    let ports = of_section(section::FACTS, |out| {
+        out.structure(|fields| {
+            fields.always(5, |out| {
+                out.byte(1);
+                out.signed(6);
+                out.signed(5);
+            });
+        });
+    });
+    assert!(refusal(&ports).contains("a range of ports ends before it begins"), "{}", refusal(&ports));
+    let rates = of_section(section::ROWS, |out| {
+        out.structure(|fields| {
+            fields.always(0, |out| {
+                out.byte(3);
+                out.bytes.extend_from_slice(&f32::NAN.to_bits().to_le_bytes());
+                out.bytes.extend_from_slice(&[0; 4]);
+            });
+        });
+    });
+    assert!(refusal(&rates).contains("no number"), "{}", refusal(&rates));
 }
 
 #[test]
-fn what_stands_twice_or_is_left_over_or_goes_back_in_time_is_refused() {
+fn a_recording_that_goes_back_in_time_or_is_put_together_of_two_ends_there() {
     let recorded = few();
-    let mut twice = recorded[0].clone();
-    let again = twice.sockets[0].clone();
-    twice.sockets.push(again);
-    let error = play(&recording(&[twice])).expect_err("no sample is good");
-    assert!(error.to_string().contains("a socket stands twice"), "{error}");
+    let mut bytes = recording(&recorded[..1]);
+    let later = recording(&[Delta { at: Timestamp(recorded[0].at.0 - 1), ..recorded[0].clone() }]);
+    let header = recording(&[]).len();
+    let index_and_end = |samples: &[Delta]| {
+        let mut writer = SampleWriter::new(super::header(1)).expect("a writer");
+        let mut bytes = Vec::new();
+        for delta in samples {
+            writer.sample(delta, &[], &mut bytes).expect("it can be recorded");
+        }
+        bytes.len()
+    };
+    bytes.truncate(index_and_end(&recorded[..1]));
+    let begin = {
+        let mut bytes = Vec::new();
+        SampleWriter::new(super::header(1)).expect("a writer").begin(&mut bytes).expect("a header");
+        bytes.len()
+    };
+    assert!(begin < header);
+    bytes.extend_from_slice(&later[begin..]);
+    assert_eq!(assert_good_prefix(&bytes, &recorded), 1);
+}
 
-    let mut payload = head(false);
-    // Empty sections, descriptors as before, then an empty scope and no ends, facts as before, nobody who tells, no events, callers nor errors, then one byte.
-    payload.extend([0; 6 + 1 + 3 + 1 + 6 + 2 + 1]);
-    assert!(refusal(&payload).contains("something is left over"), "{}", refusal(&payload));
-    payload.truncate(payload.len() - 7);
-    payload.extend([0xff, 0xff, 0x7f]);
-    assert!(refusal(&payload).contains("more ended sockets"), "{}", refusal(&payload));
+#[test]
+fn what_is_decompressed_is_no_longer_than_it_says_and_no_shorter() {
+    let zeros = vec![0; 50_000_000];
+    let bytes = forged(&zeros, 100);
+    assert!(bytes.len() < 100_000);
+    let said = play(&bytes).expect_err("there is more").to_string();
+    assert!(said.contains("it cannot be decompressed"), "{said}");
+    let said = play(&forged(&[0; 10], 100)).expect_err("there is less").to_string();
+    assert!(said.contains("it cannot be decompressed"), "{said}");
+    let said = play(&forged(&[], 300 << 20)).expect_err("it is long").to_string();
+    assert!(said.contains("longer than conntop takes"), "{said}");
 
-    let mut bytes = recording(&recorded[1..2]);
-    bytes.truncate(bytes.len() - 8);
-    let header = recording(&[]).len() - 8;
-    bytes.extend_from_slice(&recording(&recorded[..1])[header..]);
-    assert_eq!(assert_good_prefix(&bytes, &recorded[1..]), 1);
+    let (mut frames, header) = RecordingFrames::open(bytes.as_slice()).map_err(|_| ()).expect("the header is good");
+    let mut decoder = FrameDecoder::new(header.run).expect("a decoder");
+    assert!(decoder.next(&mut frames).is_err());
+    assert!(decoder.memory() < 100_000, "{} bytes", decoder.memory());
+}
+
+#[test]
+fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
+    let mut bytes = Vec::new();
+    SampleWriter::new(header(1)).expect("a writer").begin(&mut bytes).expect("a header");
+    bytes.extend_from_slice(&FRAME_BYTES_MAX.to_le_bytes());
+    bytes.extend_from_slice(&[7; 300]);
+    let (mut frames, _) = RecordingFrames::open(Cursor::new(bytes)).map_err(|_| ()).expect("the header is good");
+    assert!(matches!(frames.next_frame(), Err(RecordingFault::Cut)));
+    assert!(frames.memory() < 10_000, "{} bytes", frames.memory());
+}
+
+#[test]
+fn what_a_later_conntop_adds_is_skipped() {
+    let recorded = few();
+    let bytes = recording(&recorded[..1]);
+    let mut stream = DeltaStream::open(bytes.as_slice()).map_err(|_| ()).expect("a recording");
+    let known = stream.next_sample().expect("it is good").expect("a sample").delta;
+    // A sample with a section, fields of the row and of the sample, and a frame that this conntop does not know.
+    let mut content = of_section(99, |out| out.slice(b"of the future"));
+    content.extend(of_section(section::SAMPLE, |out| {
+        out.structure(|fields| {
+            fields.put(0, &known.took, &Duration::ZERO);
+            fields.always(61, |out| out.slice(b"of the future"));
+        });
+    }));
+    content.extend(of_section(section::ROWS, |out| {
+        out.structure(|fields| {
+            fields.put(19, &443_u16, &0);
+            fields.always(60, |out| out.number(7));
+            fields.always(63, |out| out.slice(b"of the future"));
+        });
+    }));
+    let mut bytes = forged(&content, content.len());
+    let mut frame = Vec::new();
+    put_frame(&mut frame, 77, |bytes| {
+        bytes.extend_from_slice(b"of the future");
+        Ok(())
+    })
+    .expect("a frame");
+    let end = bytes.len() - END;
+    bytes.splice(end..end, frame);
+    let played = play(&bytes).expect("what is known of it can be played");
+    assert_eq!((played.len(), played[0].took, played[0].added.len()), (1, known.took, 1));
+    assert_eq!(played[0].added[0].socket.remote.port, 443);
+    assert!(played[0].coverage.degraded.is_empty(), "nothing is wrong with it");
 }
 
 #[test]
 fn a_recording_cannot_smuggle_escapes_to_the_terminal() {
-    let mut recorded = few();
-    recorded.truncate(1);
-    let names = Arc::make_mut(&mut recorded[0].names);
-    names.users.insert(0, DisplayText::from("root-name-to-be-forged"));
-    let bytes = recording(&recorded);
-    let header = recording(&[]).len() - 8;
-    let mut payload = bytes[header + 8..bytes.len() - 8].to_vec();
-    let name = b"root-name-to-be-forged";
-    let place = payload.windows(name.len()).position(|window| window == name).expect("it is in there");
-    payload[place..place + 4].copy_from_slice(b"\x1b[2J");
-    let played = play(&forged(&payload)).expect("the format is right");
-    assert_eq!(played[0].0.names.users[&0].as_str(), "␛[2J-name-to-be-forged");
+    let content = of_section(section::COVERAGE, |out| {
+        out.structure(|fields| {
+            fields.always(5, |out| {
+                out.number(1);
+                out.slice(b"\x1b[2Jforged");
+            });
+        });
+    });
+    let played = play(&forged(&content, content.len())).expect("the format is right");
+    assert_eq!(played[0].coverage.degraded[0].as_str(), "␛[2Jforged");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn any_payload_is_either_a_sample_or_a_sentence(payload: Vec<u8>) {
-        let _ = play(&forged(&payload));
+    fn any_content_is_either_a_sample_or_a_sentence(content: Vec<u8>) {
+        let _ = play(&forged(&content, content.len()));
     }
 
     #[test]
-    fn a_forged_payload_is_either_a_sample_or_a_sentence(changes in prop::collection::vec(any::<(usize, u8)>(), 1..6)) {
-        static PAYLOAD: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
-            let bytes = recording(&few()[..1]);
-            bytes[recording(&[]).len()..bytes.len() - 8].to_vec()
+    fn forged_content_is_either_a_sample_or_a_sentence(changes in prop::collection::vec(any::<(usize, u8)>(), 1..6)) {
+        static CONTENT: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+            let mut encoder = crate::source::record::encode::Encoder::default();
+            encoder.encode(&few()[0], true).expect("it can be encoded").to_vec()
         });
-        let mut payload = PAYLOAD.clone();
+        let mut content = CONTENT.clone();
         for (place, byte) in changes {
-            let place = place % payload.len();
-            payload[place] = byte;
+            let place = place % content.len();
+            content[place] = byte;
         }
-        if let Ok(played) = play(&forged(&payload)) {
-            let text = format!("{:?}", played[0].0);
+        if let Ok(played) = play(&forged(&content, content.len())) {
+            let text = format!("{:?}", played[0]);
             prop_assert!(!text.chars().any(char::is_control));
         }
     }
 }
 
 #[test]
-fn memory_grows_with_what_is_there_not_with_what_is_claimed() {
-    let mut bytes = recording(&[]);
-    bytes.truncate(bytes.len() - 8);
-    bytes.extend_from_slice(&FRAME_BYTES_MAX.to_le_bytes());
-    bytes.extend_from_slice(&[7; 300]);
-    let (mut frames, _) = RecordingFrames::open(Cursor::new(bytes)).map_err(|_| ()).expect("the header is good");
-    assert!(matches!(frames.next_sample(), Err(RecordingFault::Cut)));
-    assert!(frames.memory() < 10_000, "{} bytes", frames.memory());
-}
-
-#[test]
 fn versions_and_foreign_files_get_their_own_sentence() {
-    let mut newer = recording(&samples(1));
+    let mut newer = recording(&deltas(1));
     newer[MAGIC.len()] = u8::try_from(VERSION + 1).expect("small");
     let said = play(&newer).map(|played| played.len()).expect_err("it is newer").to_string();
     assert!(said.contains(&format!("recording format {}", VERSION + 1)) && said.contains("newer conntop"), "{said}");
@@ -275,22 +364,37 @@ fn refused_path(path: &Path) -> String {
 }
 
 #[test]
-fn what_is_no_file_is_refused_without_waiting() {
+fn what_is_no_recording_is_refused_without_waiting() {
     let dir = tempfile::tempdir().expect("a directory");
     assert!(refused_path(&dir.path().join("none")).starts_with("there is no file "));
     let empty = dir.path().join("empty");
     fs::write(&empty, "").expect("a file");
     assert!(refused_path(&empty).contains("is no recording"));
+    let said = refused_path(dir.path());
+    assert!(said.contains("is a directory without a recording of conntop record in it; give the name"), "{said}");
+}
+
+#[test]
+fn the_recordings_of_two_machines_are_not_put_together() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, host) in [("a", "web-1"), ("b", "web-2")] {
+        let header = Header { host: DisplayText::from(host), ..header(1) };
+        let mut bytes = Vec::new();
+        SampleWriter::new(header).expect("a writer").sample(&few()[0], &[], &mut bytes).expect("it can be recorded");
+        fs::write(dir.path().join(format!("{name}.conntop")), bytes).expect("a file");
+    }
+    let said = refused_path(dir.path());
+    assert!(said.contains("web-1") && said.contains("web-2") && said.contains("of one machine"), "{said}");
 }
 
 #[cfg(unix)]
 #[test]
-fn directories_devices_and_pipes_are_refused_without_waiting() {
+fn devices_and_pipes_are_refused_without_waiting() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let dir = tempfile::tempdir().expect("a directory");
     let pipe = dir.path().join("pipe");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
-    for path in [dir.path(), &pipe, Path::new("/dev/zero"), Path::new("/dev/null")] {
+    for path in [&pipe, Path::new("/dev/zero"), Path::new("/dev/null")] {
         let said = refused_path(path);
         assert!(said.contains("not a regular file; give the name of a file"), "{said}");
     }
@@ -301,23 +405,24 @@ fn a_sparse_giant_takes_neither_memory_nor_time() {
     const GIANT: u64 = 4 << 30;
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("giant");
-    let recorded = few();
     File::create(&path).and_then(|file| file.set_len(GIANT)).expect("a sparse file");
     assert!(refused_path(&path).contains("is no recording"));
 
-    // A good sample; then nothing but zeros, which begin like an end mark.
-    let bytes = recording(&recorded[..1]);
-    fs::write(&path, &bytes[..bytes.len() - 8]).expect("a file");
+    // A good sample; then nothing but zeros.
+    let mut bytes = Vec::new();
+    SampleWriter::new(header(1)).expect("a writer").sample(&few()[0], &[], &mut bytes).expect("it can be recorded");
+    fs::write(&path, &bytes).expect("a file");
     File::options().write(true).open(&path).and_then(|file| file.set_len(GIANT)).expect("it grows");
-    let last = rest(&mut Replay::open(&path).expect("a recording")).pop().expect("one sample").0;
-    let said = last.coverage.degraded.last().expect("the damage is said").to_string();
-    assert!(said.ends_with("something follows its end mark"), "{said}");
+    let mut replay = Replay::open(&path).expect("a recording");
+    assert_eq!(replay.span().expect("a file has one").samples, 1);
+    let said = deltas_of(rest(&mut replay))[0].coverage.degraded.last().expect("the damage is said").to_string();
+    assert!(said.ends_with("a frame is empty)"), "{said}");
 
     // A good sample, then one that claims to be as long as can be.
     let mut file = File::options().write(true).open(&path).expect("a file");
-    file.seek(SeekFrom::Start(bytes.len() as u64 - 8)).expect("a place");
+    file.seek(SeekFrom::Start(bytes.len() as u64)).expect("a place");
     file.write_all(&FRAME_BYTES_MAX.to_le_bytes()).expect("a claim");
-    let last = rest(&mut Replay::open(&path).expect("a recording")).pop().expect("one sample").0;
-    let said = last.coverage.degraded.last().expect("the damage is said").to_string();
+    let played = deltas_of(rest(&mut Replay::open(&path).expect("a recording")));
+    let said = played[0].coverage.degraded.last().expect("the damage is said").to_string();
     assert!(said.ends_with("a checksum does not match"), "{said}");
 }

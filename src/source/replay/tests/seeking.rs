@@ -8,10 +8,9 @@ use crate::model::delta::{EventSource, Gap};
 use crate::model::recorded::{MarkSeverity, RecordedMark};
 use crate::model::socket::SocketId;
 use crate::source::record::ring::GroupRing;
-use crate::source::record::sample_writer::SampleWriter;
 
 /// The rows after each delta.
-fn rows(deltas: &[Delta]) -> Vec<BTreeMap<SocketId, Connection>> {
+pub fn rows(deltas: &[Delta]) -> Vec<BTreeMap<SocketId, Connection>> {
     let mut rows = BTreeMap::new();
     let after = |delta: &Delta| {
         for connection in &delta.added {
@@ -134,7 +133,9 @@ fn after_a_reboot_time_goes_on_and_what_changed_in_between_is_told() {
     let mut after = deltas(30);
     let wall = last.wall.0 + 600_000;
     let first = after[0].wall.0;
-    after.iter_mut().for_each(|delta| delta.wall = WallTime(delta.wall.0 - first + wall));
+    for delta in &mut after {
+        delta.wall = WallTime(delta.wall.0 - first + wall);
+    }
     write_segments(dir.path(), header(2), &after, 30);
 
     let mut replay = Replay::open(dir.path()).expect("a directory of recordings");
@@ -185,7 +186,9 @@ fn marks_are_in_the_span() {
 fn memory_holds_the_last_groups_that_fit() {
     let recorded = deltas(400);
     let mut ring = GroupRing::new(header(1), usize::MAX).expect("a ring");
-    recorded.iter().for_each(|delta| ring.write(delta, &[]).expect("it can be recorded"));
+    for delta in &recorded {
+        ring.write(delta, &[]).expect("it can be recorded");
+    }
     let memory = ring.memory();
     let mut replay = Replay::of_memory(&memory).expect("it has samples");
     assert_same(&deltas_of(rest(&mut replay)), &recorded);
@@ -206,6 +209,8 @@ fn memory_holds_the_last_groups_that_fit() {
     assert_eq!(played.len(), recorded.len() - begin);
 
     let mut tiny = GroupRing::new(header(1), 100).expect("a ring");
-    recorded.iter().take(3).for_each(|delta| tiny.write(delta, &[]).expect("it is forgotten at once"));
+    for delta in &recorded[..3] {
+        tiny.write(delta, &[]).expect("it is forgotten at once");
+    }
     assert!(tiny.memory().covers().is_none() && Replay::of_memory(&tiny.memory()).is_err());
 }
