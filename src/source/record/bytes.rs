@@ -10,7 +10,15 @@
 
 use crate::model::time::Timestamp;
 use crate::source::record::format::RecordingFault;
-use crate::source::record::relative::Relative;
+
+/// A value that can be written relative to another one.
+pub trait Relative: Sized + PartialEq {
+    /// Writes it.
+    fn put(&self, base: &Self, out: &mut BytesOut);
+
+    /// Reads it.
+    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault>;
+}
 
 /// Bytes that are being written of the sample that was begun `at`.
 #[derive(Debug, Default)]

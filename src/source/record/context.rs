@@ -14,13 +14,13 @@ use crate::model::facts::Facts;
 use crate::model::process::{Names, ProcessId, Usage};
 use crate::model::socket::SocketId;
 use crate::model::tcp_info::TcpDetail;
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::{DETAILS_MAX, RecordingFault, USAGE_MAX, section};
-use crate::source::record::relative::Relative;
 
 /// What was said last.
 #[derive(Debug, Default)]
-pub struct Context {
+pub struct SaidBefore {
     took: Duration,
     traffic: Option<Traffic>,
     is_overtaken: bool,
@@ -35,7 +35,7 @@ pub struct Context {
     details: Vec<(SocketId, TcpDetail)>,
 }
 
-impl Context {
+impl SaidBefore {
     /// Writes the sections of what `delta` says anew, and takes note of it.
     pub fn put(&mut self, delta: &Delta, out: &mut BytesOut) -> Result<(), RecordingFault> {
         out.section(section::SAMPLE, |out| self.put_sample(delta, out))?;

@@ -9,10 +9,10 @@ use crate::model::delta::{Delta, Removed};
 use crate::model::socket::SocketId;
 use crate::model::time::{Timestamp, WallTime};
 use crate::source::record::bytes::BytesIn;
-use crate::source::record::context::Context;
+use crate::source::record::bytes::Relative;
+use crate::source::record::context::SaidBefore;
 use crate::source::record::format::{LOSSES_MAX, RecordingFault, SOCKETS_MAX, TRANSITIONS_MAX, section};
 use crate::source::record::holders::ReadHolders;
-use crate::source::record::relative::Relative;
 use crate::source::record::row::{self, OwnedRow};
 use crate::source::record::rows::RowTable;
 use crate::source::record::transition::{self, StateBefore, TransitionBase};
@@ -22,7 +22,7 @@ use crate::source::record::transition::{self, StateBefore, TransitionBase};
 pub struct DeltaDecoder {
     rows: RowTable<RandomState>,
     holders: ReadHolders,
-    context: Context,
+    context: SaidBefore,
     at: Timestamp,
     /// A frame was decoded.
     has_begun: bool,
@@ -87,7 +87,7 @@ impl DeltaDecoder {
 
     fn begin_group(&mut self) -> RowTable<RandomState> {
         self.holders.start_anew();
-        self.context = Context::default();
+        self.context = SaidBefore::default();
         std::mem::take(&mut self.rows)
     }
 

@@ -9,10 +9,10 @@ use crate::model::delta::{Connection, Delta, Transition};
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::source::record::bytes::BytesOut;
-use crate::source::record::context::Context;
+use crate::source::record::bytes::Relative;
+use crate::source::record::context::SaidBefore;
 use crate::source::record::format::{CONTENT_BYTES_MAX, RecordingFault, SOCKETS_MAX, TRANSITIONS_MAX, section};
 use crate::source::record::holders::WrittenHolders;
-use crate::source::record::relative::Relative;
 use crate::source::record::row::{self, OwnedRow};
 use crate::source::record::rows::RowTable;
 use crate::source::record::transition::{self, StateBefore, TransitionBase};
@@ -22,7 +22,7 @@ use crate::source::record::transition::{self, StateBefore, TransitionBase};
 pub struct Encoder {
     rows: RowTable<BuildHasherDefault<FxHasher>>,
     holders: WrittenHolders,
-    context: Context,
+    context: SaidBefore,
     content: BytesOut,
     before: Timestamp,
 }
@@ -50,7 +50,7 @@ impl Encoder {
         self.content.begin(delta.at);
         if is_key {
             self.holders = WrittenHolders::default();
-            self.context = Context::default();
+            self.context = SaidBefore::default();
         }
         let places = self.take_in(delta);
         let result = if is_key { self.put_key(delta, &places) } else { self.put_delta(delta, &places, over) };

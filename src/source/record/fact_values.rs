@@ -6,9 +6,9 @@ use crate::model::descriptors::SocketKinds;
 use crate::model::event::EventSourceStatus;
 use crate::model::facts::{PortRange, ResolverOptions};
 use crate::model::text::DisplayText;
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::RecordingFault;
-use crate::source::record::relative::Relative;
 
 impl Relative for SocketKinds {
     fn put(&self, base: &Self, out: &mut BytesOut) {

@@ -3,9 +3,10 @@
 use crate::model::recorded::{MarkSeverity, RecordedMark};
 use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::{CONTENT_BYTES_MAX, FRAME_BYTES_MAX, RecordingFault, SAMPLE_MARKS_MAX};
-use crate::source::record::relative::{Relative, cases};
+use crate::source::record::relative::cases;
 
 /// What is known of a sample without reading its content.
 #[derive(Clone, Debug, Default, PartialEq)]

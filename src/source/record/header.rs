@@ -4,9 +4,10 @@ use crate::model::snapshot::{SourceInfo, SourceKind};
 use crate::model::text::DisplayText;
 use crate::model::time::WallTime;
 use crate::source::clock;
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::{OlderHeader, RecordingFault};
-use crate::source::record::relative::{Relative, cases};
+use crate::source::record::relative::cases;
 
 /// Who recorded, what, and which part of it this is.
 #[derive(Clone, Debug, PartialEq, Eq)]

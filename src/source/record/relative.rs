@@ -13,17 +13,8 @@ use crate::model::socket::SocketId;
 use crate::model::tcp_state::TcpState;
 use crate::model::text::DisplayText;
 use crate::model::time::{CompactTimestamp, Timestamp, WallTime};
-use crate::source::record::bytes::{BytesIn, BytesOut};
+use crate::source::record::bytes::{BytesIn, BytesOut, Relative};
 use crate::source::record::format::{NAMES_MAX, NOTES_MAX, RecordingFault};
-
-/// A value that can be written relative to another one.
-pub trait Relative: Sized + PartialEq {
-    /// Writes it.
-    fn put(&self, base: &Self, out: &mut BytesOut);
-
-    /// Reads it.
-    fn take(base: &Self, bytes: &mut BytesIn<'_>) -> Result<Self, RecordingFault>;
-}
 
 const TOO_LARGE: RecordingFault = RecordingFault::Nonsense("a number is too large");
 

@@ -11,9 +11,10 @@ use crate::model::socket::{Drops, Queues, Socket, SocketId, Timer, TimerKind};
 use crate::model::tcp_info::{ByteCounts, TcpInfo};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut, FieldsIn, FieldsOut};
 use crate::source::record::format::RecordingFault;
-use crate::source::record::relative::{Relative, cases};
+use crate::source::record::relative::cases;
 
 /// The fields of a row. Those that change most often have the lowest numbers, so that the mask is short. A new one goes to the
 /// end and gets the next number.

@@ -30,7 +30,7 @@ pub struct SampleWriter {
     head: FrameHead,
     out: BytesOut,
     index: Index,
-    group: Group,
+    group: OpenGroup,
     /// How many bytes the recording at hand has.
     written: u64,
     /// The header is still to be written.
@@ -50,7 +50,7 @@ struct Undo {
 
 /// The group that is being written.
 #[derive(Clone, Copy, Debug, Default)]
-struct Group {
+struct OpenGroup {
     /// There is one, and the next sample can go on with it.
     goes_on: bool,
     begun: Timestamp,
@@ -71,7 +71,7 @@ impl SampleWriter {
             compressor: Compressor::new()?,
             out: BytesOut::default(),
             index: Index::default(),
-            group: Group::default(),
+            group: OpenGroup::default(),
             written: 0,
             is_new: true,
             undo: Undo::default(),
@@ -175,7 +175,7 @@ impl SampleWriter {
         })?;
         let length = (bytes.len() - begin) as u64;
         if is_key {
-            self.group = Group { goes_on: true, begun: delta.at, key_bytes: length, ..Group::default() };
+            self.group = OpenGroup { goes_on: true, begun: delta.at, key_bytes: length, ..OpenGroup::default() };
         } else {
             self.group.changes_bytes += length;
         }
@@ -221,7 +221,7 @@ impl SampleWriter {
     }
 }
 
-impl Group {
+impl OpenGroup {
     fn is_complete(&self, at: Timestamp) -> bool {
         let time = at.since(self.begun);
         let is_outgrown = self.changes_bytes >= self.key_bytes * CHANGES_PER_KEY;

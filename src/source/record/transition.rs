@@ -10,9 +10,10 @@ use crate::model::process::Owner;
 use crate::model::socket::{SocketId, SocketRef};
 use crate::model::tcp_state::TcpState;
 use crate::model::time::Timestamp;
+use crate::source::record::bytes::Relative;
 use crate::source::record::bytes::{BytesIn, BytesOut};
 use crate::source::record::format::RecordingFault;
-use crate::source::record::relative::{Relative, cases};
+use crate::source::record::relative::cases;
 use crate::source::record::row::OwnedRow;
 
 /// What a transition is relative to: what the row of its socket says, or the transition before it.
@@ -173,15 +174,15 @@ fn plain(number: Option<NonZeroU32>) -> u32 {
 
 /// A basis that an option can hold.
 #[derive(Clone, Copy, PartialEq)]
-struct Basis(AgeBasis);
+struct LastedBasis(AgeBasis);
 
-impl Default for Basis {
+impl Default for LastedBasis {
     fn default() -> Self {
         Self(AgeBasis::Observed)
     }
 }
 
-impl Relative for Basis {
+impl Relative for LastedBasis {
     fn put(&self, base: &Self, out: &mut BytesOut) {
         self.0.put(&base.0, out);
     }
@@ -191,8 +192,8 @@ impl Relative for Basis {
     }
 }
 
-fn lasted(lasted: Option<(Duration, AgeBasis)>) -> Option<(u64, Basis)> {
-    lasted.map(|(time, basis)| (u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Basis(basis)))
+fn lasted(lasted: Option<(Duration, AgeBasis)>) -> Option<(u64, LastedBasis)> {
+    lasted.map(|(time, basis)| (u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), LastedBasis(basis)))
 }
 
 cases! {

@@ -25,10 +25,12 @@ impl FollowedRecording {
         let (frames, header) =
             RecordingFrames::open(Box::new(input) as RecordingInput).map_err(|why| not_playable(name, &why))?;
         let player = if frames.has_snapshots() {
-            Player::Snapshots(SnapshotPlayer::new(frames, None))
+            Player::Snapshots(Box::new(SnapshotPlayer::new(frames, None)))
         } else {
             let player = DeltaPlayer::of_stream(frames, &header);
-            Player::Deltas(player.map_err(|fault| failed(&format!("cannot read {name}: {fault}; record again")))?)
+            Player::Deltas(Box::new(
+                player.map_err(|fault| failed(&format!("cannot read {name}: {fault}; record again")))?,
+            ))
         };
         Ok(Self { player, host: header.host, samples: 0 })
     }
