@@ -181,7 +181,10 @@ fn begin_at(app: &mut App, source: &dyn Source, options: &ScreenOptions) -> Resu
     app.set_speed(options.speed);
     let Some(text) = &options.at else { return Ok(None) };
     let Some(span) = source.span() else {
-        return Err("--at goes to a moment of a recording in a file; a stream has none".to_owned());
+        return Err(
+            "--at goes to a moment of one recording in a file, not of a stream or of several recordings at once"
+                .to_owned(),
+        );
     };
     app.begin_at(span, text).map(Some)
 }

@@ -21,7 +21,7 @@ use crate::model::time::Timestamp;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What is said where there is no past to go to.
-const STREAM: &str = "a stream has no past to go to: conntop record writes a file that has one";
+const STREAM: &str = "no going back in a stream, or in several recordings at once: one file of conntop record can";
 const NO_SAMPLE: &str = "nothing was sampled yet";
 const IS_NOW: &str = "this is now: ‹sample-back› and ‹minute-back› go back, up to 15 minutes";
 const IS_FIRST: &str = "this is the first sample there is";

@@ -134,7 +134,7 @@ fn a_stream_says_that_it_has_no_past() {
     let mut app = app_with(|config| config.source.kind = SourceKind::Replay, vec![tcp(1)]);
     for key in ["[", "{", "}", "]", "m", "g"] {
         assert_eq!(press(&mut app, key), [], "{key}");
-        assert!(notice(&app).starts_with("a stream has no past to go to"), "{key}: {}", notice(&app));
+        assert!(notice(&app).starts_with("no going back in a stream"), "{key}: {}", notice(&app));
     }
     press(&mut app, "z");
     assert!(app.frozen, "it can be held still");
