@@ -77,7 +77,7 @@ fn reason(why: &Unusable) -> String {
 fn stdin() -> Result<File, SourceError> {
     let stdin = rustix::stdio::stdin();
     if rustix::termios::isatty(stdin) {
-        let sentence = "standard input is a terminal, and - reads a recording from it: write ssh HOST conntop record - | conntop replay -";
+        let sentence = "standard input is a terminal, and - reads a recording from it: write ssh -n HOST conntop record - | conntop replay -";
         return Err(SourceError::Usage(sentence.into()));
     }
     let own = rustix::io::fcntl_dupfd_cloexec(stdin, 3).map_err(io::Error::from);

@@ -73,7 +73,7 @@ impl SshServer {
         let (key, known) = (self.at("user"), self.at("known"));
         let remote = format!("hostname {host}; exec {} record -", env!("CARGO_BIN_EXE_conntop"));
         format!(
-            "ssh -F none -p {PORT} -i {} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile={} \
+            "ssh -n -F none -p {PORT} -i {} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile={} \
              -o LogLevel=ERROR root@127.0.0.1 'unshare -u sh -c \"{remote}\"'",
             key.display(),
             known.display()

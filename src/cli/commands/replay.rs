@@ -56,8 +56,8 @@ impl CliCommand for ReplayCommand {
             example("conntop replay leak.conntop", "on the screen, as it was"),
             example("conntop replay leak.conntop state:close-wait", "only what matches"),
             example("conntop replay leak.conntop --at 14:05", "from five past two on"),
-            example("ssh web-7 conntop record - | conntop replay -", "another machine, live"),
-            example("conntop replay <(ssh a conntop record -) <(ssh b conntop record -)", ""),
+            example("ssh -n web-7 conntop record - | conntop replay -", "another machine, live"),
+            example("conntop replay <(ssh -n a conntop record -) <(ssh -n b conntop record -)", ""),
             example("conntop replay a.conntop b.conntop host:web-7", "together, one of them"),
             example("conntop list --source replay:leak.conntop", "its end, printed"),
             example("conntop watch --source replay:leak.conntop", "all changes in it"),
@@ -68,7 +68,8 @@ impl CliCommand for ReplayCommand {
 Several recordings are shown together, on one time by their clocks, up to 64:
 column, filter and --group-by host tell the hosts apart. A pipe is read as it
 comes. A host whose stream ends stays on the screen as it was, and the header
-says so. Nothing in a recording can be acted on.",
+says so. ssh needs -n: without it ssh takes the keys that are typed. Nothing in a
+recording can be acted on.",
             "\
 Words after the first FILE are files as long as they exist, end in .conntop or
 are -; the first that is none begins the filter. Where stdout is no terminal,
