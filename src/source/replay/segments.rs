@@ -1,6 +1,7 @@
 //! The recordings that a replay plays one after the other: one file, the segments of a flight recorder's directory, or memory. Together
 //! they are one timeline, whose moments ascend.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
@@ -11,11 +12,12 @@ use crate::model::recorded::{RecordedMark, RecordedMoment, RecordedSpan};
 use crate::model::text::DisplayText;
 use crate::model::time::Timestamp;
 use crate::model::units;
+use crate::source::flight_recorder::segment_name::SegmentName;
 use crate::source::guarded;
 use crate::source::record::file;
 use crate::source::record::format::{RecordingFault, kind};
 use crate::source::record::frame::put_frame;
-use crate::source::record::header::Header;
+use crate::source::record::header::{Header, RecorderRun};
 use crate::source::record::index::Index;
 use crate::source::record::ring::{RingFrame, RingMemory};
 use crate::source::replay::deltas::Shift;
@@ -117,6 +119,14 @@ impl Segment {
         RecordedMoment { at: self.shift.of(moment.at), ..moment }
     }
 
+    /// The number in its name, where a flight recorder gave it one.
+    fn number(&self) -> Option<u32> {
+        match &self.content {
+            SegmentContent::File(path) => Some(SegmentName::parse(path.file_name()?.to_str()?)?.number),
+            SegmentContent::Memory(_) => None,
+        }
+    }
+
     /// Where its first group begins.
     pub fn begin(&self) -> u64 {
         self.index.groups.first().map_or(0, |group| group.place)
@@ -136,7 +146,17 @@ impl Timeline {
     /// Recordings as they follow each other; what has no sample is left out.
     pub fn new(mut segments: Vec<Segment>) -> Self {
         segments.retain(|segment| segment.index.samples > 0);
-        segments.sort_by_key(|segment| (segment.header.run, segment.header.sequence));
+        // The time of day at which a run began may have been wrong; the numbers that a flight recorder gives are not.
+        let mut numbers: BTreeMap<RecorderRun, Option<u32>> = BTreeMap::new();
+        for segment in &segments {
+            let number = numbers.entry(segment.header.run).or_insert(segment.number());
+            *number = (*number).min(segment.number());
+        }
+        let number = |run| numbers.get(&run).copied().flatten();
+        segments.sort_by_key(|segment| {
+            let run = segment.header.run;
+            (number(run), run, segment.header.sequence)
+        });
         segments.dedup_by_key(|segment| (segment.header.run, segment.header.sequence));
         for nth in 1..segments.len() {
             let (earlier, later) = segments.split_at_mut(nth);

@@ -4,6 +4,15 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
+use crate::model::delta::Delta;
+use crate::model::testing::source_info;
+use crate::model::time::Timestamp;
+use crate::source::Source;
+use crate::source::flight_recorder::FlightRecorder;
+use crate::source::flight_recorder::limits::SegmentLimits;
+use crate::source::record::header::{Header, RecorderRun};
+use crate::source::record::sample_writer::SampleWriter;
+use crate::source::replay::Replay;
 
 fn refused(path: &Path) -> String {
     match SegmentDirectory::open(path) {
@@ -164,4 +173,34 @@ fn what_is_no_directory_is_one_sentence() {
     let said = refused(&folder.path().join("no/such/place"));
     assert!(said.contains("cannot record into") && said.contains("choose a directory that you may write to"), "{said}");
     assert_eq!(fs::read(&file).expect("it is there"), b"mine");
+}
+
+/// A run of one minute of the recorder, begun when the clock of the machine, just booted, said `wall`.
+fn run_for_a_minute(path: &Path, wall: WallTime, number: u64) {
+    let (directory, stored) = SegmentDirectory::open(path).expect("it is a recorder's");
+    let boot = DisplayText::from(number.to_string().as_str());
+    let header = Header::new(&source_info(), boot, RecorderRun { begun: wall, number });
+    let limits = SegmentLimits { keep: None, bytes: SegmentLimits::BYTES_MIN };
+    let mut recorder = FlightRecorder::new(directory, &stored, limits, SampleWriter::new(header).expect("a writer"));
+    for second in 0..60 {
+        let wall = WallTime(wall.0 + second * 1_000);
+        let at = Timestamp::from_millis(1_000 * (number * 100 + second.unsigned_abs()));
+        recorder.write(&Delta { at, wall, ..Delta::default() }, &[]);
+    }
+    assert_eq!(recorder.finish(), []);
+}
+
+/// A machine without a battery for its clock begins in 1970 until the network tells it the time.
+#[test]
+fn a_run_whose_clock_was_wrong_stands_where_it_was_recorded() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let walls = [1_795_895_251_000, 5_000, 1_795_899_000_000];
+    for (number, wall) in (1..).zip(walls) {
+        run_for_a_minute(folder.path(), WallTime(wall), number);
+    }
+    let replay = Replay::open(folder.path()).expect("a recording");
+    let span = replay.span().expect("it has a time");
+    assert_eq!((span.first.wall, span.samples), (WallTime(walls[0]), 180));
+    assert_eq!(span.last.wall, WallTime(walls[2] + 59_000));
+    assert!(span.marks.is_sorted_by_key(|mark| mark.at) && span.marks.len() >= 2, "{:?}", span.marks);
 }
