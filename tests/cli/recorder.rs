@@ -287,6 +287,23 @@ fn a_pipe_gets_the_recording_itself_and_may_be_closed() {
 }
 
 #[test]
+fn findings_that_began_are_marked() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("demo.conntop");
+    let words = ["record", "--demo", "--interval", "0.1", "--count", "20", path.to_str().expect("text")];
+    assert_eq!(run(&words).code, 0);
+    let source = source::open(&Choice::Replay { path: path.clone() }).expect("a recording");
+    let marks = source.span().expect("it has a time").marks;
+    let found: Vec<String> = marks.iter().map(|mark| mark.sentence.to_string()).collect();
+    assert!(marks.iter().all(|mark| mark.severity.is_some()), "the demo has no gap: {found:?}");
+    assert!(found.iter().any(|sentence| sentence.contains("jdbc-pool")), "the leak: {found:?}");
+    let mut once = found.clone();
+    once.sort();
+    once.dedup();
+    assert!(once.len() >= 2 && found.len() < 40, "each once, and once more where it became critical: {found:?}");
+}
+
+#[test]
 fn a_terminal_gets_no_recording() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conntop"));
     command.args(["record", "--demo", "-"]);
