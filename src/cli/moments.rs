@@ -18,14 +18,14 @@ const NOW: &str = "now";
 
 /// A moment of a recording, or of this machine.
 #[derive(Debug, PartialEq)]
-pub(super) enum Moment {
+pub(super) enum NamedMoment {
     /// What is live now.
     Now,
     /// The end of a recording, or the moment of it that the text names.
     Recorded(PathBuf, Option<String>),
 }
 
-impl Moment {
+impl NamedMoment {
     /// The moment that `text` names. The last `@` before a time divides path and time, so that a path may hold others.
     pub(super) fn parse(text: &Path) -> Self {
         let whole = || Self::Recorded(text.to_owned(), None);
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn the_last_at_sign_before_a_time_divides() {
-        let parse = |text: &str| match Moment::parse(Path::new(text)) {
-            Moment::Recorded(path, time) => (path.display().to_string(), time),
-            Moment::Now => ("now".to_owned(), None),
+        let parse = |text: &str| match NamedMoment::parse(Path::new(text)) {
+            NamedMoment::Recorded(path, time) => (path.display().to_string(), time),
+            NamedMoment::Now => ("now".to_owned(), None),
         };
         let at = |path: &str, time: &str| (path.to_owned(), Some(time.to_owned()));
         let whole = |path: &str| (path.to_owned(), None);
@@ -115,6 +115,6 @@ mod tests {
         assert_eq!(parse("a@14:05@14:06"), at("a@14:05", "14:06"));
         assert_eq!(parse("@14:05"), whole("@14:05"), "there is no path before it");
         assert_eq!(parse("now"), whole("now"));
-        assert_eq!(Moment::parse(Path::new("now")), Moment::Now);
+        assert_eq!(NamedMoment::parse(Path::new("now")), NamedMoment::Now);
     }
 }

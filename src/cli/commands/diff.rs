@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::cli::command::{CliCommand, CommandNotes, EXITS, example};
 use crate::cli::global::GlobalOptions;
-use crate::cli::moments::Moment;
+use crate::cli::moments::NamedMoment;
 use crate::cli::options::{FilterArguments, FormatOption};
 use crate::cli::output::print;
 use crate::cli::{Failure, say, values};
@@ -61,7 +61,7 @@ hosts are compared by process name, peer and state.",
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let options = DiffOptions { filter: self.filter.parse()?, limit: Some(self.limit), format: self.output.format };
         let (settings, live) = (global.settings()?, global.choice()?);
-        let look = |path| Moment::parse(path).look(&live, settings);
+        let look = |path| NamedMoment::parse(path).look(&live, settings);
         let (before, after) = (look(&self.before)?, look(&self.after)?);
         let difference = options.compare(&before, &after);
         difference.remarks().iter().for_each(|remark| say(remark));
