@@ -24,6 +24,7 @@ const PRINTING: &[&[&str]] = &[
     &["list", "--count-only", "--group-by", "process"],
     &["watch", "--count", "20"],
     &["watch", "--count", "3", "host:web-7"],
+    &["diff", "assets/recordings/demo.conntop@+1s", "assets/recordings/demo.conntop"],
     &["kill", "--dry-run"],
     &["close", "--dry-run"],
 ];
@@ -75,7 +76,11 @@ fn every_line_of_every_command_says_host_and_time() {
         let ways: Vec<_> = PRINTING.iter().filter(|words| words[0] == command).collect();
         assert_eq!(formats.is_empty(), ways.is_empty(), "{command} has {formats:?}: list it in PRINTING");
         for (format, words) in formats.iter().flat_map(|format| ways.iter().map(move |words| (format, words))) {
-            let from = if ACTING.contains(&words[0]) { [&*ours].to_vec() } else { ["--source", DEMO].to_vec() };
+            let from = match words[0] {
+                "diff" => Vec::new(),
+                name if ACTING.contains(&name) => vec![&*ours],
+                _ => vec!["--source", DEMO],
+            };
             let ended = run(&[words, &["--format", format][..], &from].concat());
             assert!(lines_with_host_and_at(&ended, format) > 0, "{words:?} {format}: {}{}", ended.stdout, ended.stderr);
         }
