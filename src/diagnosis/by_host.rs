@@ -71,8 +71,8 @@ impl HostDiagnoses {
         let of = |(number, judged): (&HostNumber, &JudgedHost)| {
             let host = names.hosts.0.get(number.place()).map(|host| host.name.to_string()).unwrap_or_default();
             let number = *number;
-            let named = move |finding: &Finding| named(finding.clone(), number, &host);
-            judged.diagnosis.findings().iter().map(named).collect::<Vec<_>>()
+            let with_host = move |finding: &Finding| named(finding.clone(), number, &host);
+            judged.diagnosis.findings().iter().map(with_host).collect::<Vec<_>>()
         };
         let (findings, cut) = sorted(self.hosts.iter().flat_map(of).collect());
         let sum =

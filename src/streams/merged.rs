@@ -238,13 +238,13 @@ impl MergedSource {
         while waits(&held) {
             held = inbox.wait(held, PATIENCE_READING);
         }
-        let head = |stream: &Arrivals| stream.waiting.front().map(|arrival| arrival.sample.delta.at);
-        let Some(first) = held.iter().filter_map(head).min() else {
+        let next_at = |stream: &Arrivals| stream.waiting.front().map(|arrival| arrival.sample.delta.at);
+        let Some(first) = held.iter().filter_map(next_at).min() else {
             return Err(SourceError::Failed("the recordings have ended; replay them again to see more".into()));
         };
         let mut taken = Vec::new();
         for (place, stream) in held.iter_mut().enumerate() {
-            if head(stream).is_some_and(|at| at.since(first) <= TOGETHER) {
+            if next_at(stream).is_some_and(|at| at.since(first) <= TOGETHER) {
                 taken.extend(stream.waiting.pop_front().map(|arrival| (place, arrival)));
             }
         }
@@ -252,7 +252,7 @@ impl MergedSource {
         while waits(&held) {
             held = inbox.wait(held, PATIENCE_READING);
         }
-        let next = held.iter().filter_map(head).min();
+        let next = held.iter().filter_map(next_at).min();
         take_news(&mut self.statuses, &held);
         Ok((taken, next.map_or(Pace::Last, |next| Pace::After(next.since(first).clamp(GAP_MIN, GAP_MAX)))))
     }
@@ -299,8 +299,8 @@ impl MergedSource {
     fn due(&self, held: &[Arrivals], now: Timestamp) -> (Vec<usize>, Option<Timestamp>) {
         let (mut due, mut next) = (Vec::new(), None);
         for (place, (state, stream)) in self.streams.iter().zip(held).enumerate() {
-            let Some(head) = stream.waiting.front() else { continue };
-            let at = if self.is_played { state.pace.due(head.at, head.arrived) } else { Timestamp::default() };
+            let Some(first) = stream.waiting.front() else { continue };
+            let at = if self.is_played { state.pace.due(first.at, first.arrived) } else { Timestamp::default() };
             if at <= now {
                 due.push(place);
             } else {

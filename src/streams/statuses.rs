@@ -100,9 +100,9 @@ mod tests {
     #[test]
     fn hosts_that_are_called_the_same_are_told_apart_and_keep_their_names() {
         let mut hosts = HostStatuses::new(["a", "b", "c", "d"].map(DisplayText::from));
-        [(2, "web-7"), (0, "web-7"), (1, "web-7#2"), (3, "web-7"), (2, "other")]
-            .into_iter()
-            .for_each(|(place, name)| hosts.name(place, &name.into()));
+        for (place, name) in [(2, "web-7"), (0, "web-7"), (1, "web-7#2"), (3, "web-7"), (2, "other")] {
+            hosts.name(place, &name.into());
+        }
         let names: Vec<&str> = hosts.all().iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["web-7#2", "web-7#2#2", "web-7", "web-7#3"]);
         let renamed: Vec<bool> = hosts.all().iter().map(|host| host.is_renamed).collect();

@@ -6,11 +6,11 @@ use crate::model::time::{CompactTimestamp, Timestamp, WallTime};
 
 /// The common time begins so long before the first sample: longer than any machine is up, and so short that
 /// [`CompactTimestamp`] still reaches far beyond now.
-const PAST: Duration = Duration::from_hours(24 * 365 * 10);
+const PAST: Duration = Duration::from_secs(3_600 * 24 * 365 * 10);
 /// Clocks that differ by more than this disagree.
 pub const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
 /// A recording whose clock is so far from that of the first one has none that is of use: it is shown as if it began with it.
-const APART_MAX: Duration = Duration::from_hours(24 * 365 * 5);
+const APART_MAX: Duration = Duration::from_secs(3_600 * 24 * 365 * 5);
 
 /// Where the common time begins, as a time of day in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

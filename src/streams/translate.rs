@@ -44,14 +44,16 @@ impl HostTranslator {
         let Self { ids, shift, .. } = self;
         let shift = *shift;
         let mut rows = |mut rows: Vec<Connection>| {
-            rows.iter_mut().for_each(|row| connection(row, ids, shift));
+            for row in &mut rows {
+                connection(row, ids, shift);
+            }
             rows
         };
         let (added, changed) = (rows(delta.added), rows(delta.changed));
         let gone = |Removed { id, at }| Removed { id: ids.socket(id), at: shift.moment(at) };
         let removed = delta.removed.into_iter().map(gone).collect();
         let unlisted = delta.unlisted.iter().map(|id| ids.socket(*id)).collect();
-        let transitions = delta.transitions.into_iter().map(|step| transition(step, ids, shift)).collect();
+        let transitions = delta.transitions.into_iter().map(|step| transition(&step, ids, shift)).collect();
         let usage = delta.usage.into_iter().map(|(process, usage)| (ids.process(process), usage)).collect();
         let details = delta.details.into_iter().map(|(id, detail)| (ids.socket(id), detail)).collect();
         let gap = |gap: Gap| Gap { from: shift.moment(gap.from), to: shift.moment(gap.to), ..gap };
@@ -139,6 +141,6 @@ fn socket(socket: &mut Socket, ids: &mut HostIds, shift: TimeShift) {
     }
 }
 
-fn transition(step: Transition, ids: &mut HostIds, shift: TimeShift) -> Transition {
-    Transition { at: shift.moment(step.at), id: ids.socket(step.id), owner: ids.owner(&step.owner), ..step }
+fn transition(step: &Transition, ids: &mut HostIds, shift: TimeShift) -> Transition {
+    Transition { at: shift.moment(step.at), id: ids.socket(step.id), owner: ids.owner(&step.owner), ..step.clone() }
 }

@@ -215,23 +215,24 @@ impl FindingsPanel {
     }
 
     /// What was found, once the look is finished; of several hosts what was found elsewhere, if that is new.
-    fn found(&mut self, store: &Store, steps: &mut usize) -> Option<Option<FoundByHost>> {
+    fn found(&mut self, store: &Store) -> Option<FoundByHost> {
         if store.has_hosts() {
-            return Some(self.by_host.take());
+            return self.by_host.take();
         }
-        let is_finished = self.diagnosis.advance(store, steps);
-        is_finished.then(|| {
-            let diagnosis = &self.diagnosis;
-            let findings = diagnosis.findings().to_vec();
-            Some(FoundByHost { findings, left_out: diagnosis.left_out(), ignored: diagnosis.ignored() })
-        })
+        let diagnosis = &self.diagnosis;
+        let findings = diagnosis.findings().to_vec();
+        Some(FoundByHost { findings, left_out: diagnosis.left_out(), ignored: diagnosis.ignored() })
     }
 
     /// Goes on with the look; what it found once it is finished.
     pub(in crate::app) fn advance(&mut self, store: &Store, steps: &mut usize) -> Option<FindingsChange> {
-        let found = self.found(store, steps)?;
+        if !store.has_hosts() && !self.diagnosis.advance(store, steps) {
+            return None;
+        }
         self.is_looking = false;
-        let Some(FoundByHost { findings, left_out, ignored }) = found else { return Some(FindingsChange::default()) };
+        let Some(FoundByHost { findings, left_out, ignored }) = self.found(store) else {
+            return Some(FindingsChange::default());
+        };
         let was_ignored = std::mem::replace(&mut self.ignored, ignored);
         let mut change = self.show(findings, left_out, store.rows().counts().total());
         change.changed |= self.ignored != was_ignored;

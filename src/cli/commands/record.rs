@@ -77,7 +77,7 @@ and marks the gap.",
         let patience = if destination.is_flight_recorder() { RetryLimit::FlightRecorder } else { RetryLimit::Follow };
         let ended = Interrupt::run_service(async |interrupt| {
             let samples = Samples::new(source, settings, patience, true).keeping_deltas().for_time(self.time.time);
-            self.record(samples, settings, &mut recording, interrupt).await
+            Box::pin(self.record(samples, settings, &mut recording, interrupt)).await
         });
         let samples = recording.samples();
         recording.finish()?;

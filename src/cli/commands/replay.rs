@@ -68,8 +68,8 @@ impl CliCommand for ReplayCommand {
 Several recordings are shown together, on one time by their clocks, up to 64:
 column, filter and --group-by host tell the hosts apart. A pipe is read as it
 comes. A host whose stream ends stays on the screen as it was, and the header
-says so. ssh needs -n: without it ssh takes the keys that are typed. Nothing in a
-recording can be acted on.",
+says so. ssh needs -n: without it ssh takes the keys that are typed. Nothing
+in a recording can be acted on.",
             "\
 Words after the first FILE are files as long as they exist, end in .conntop or
 are -; the first that is none begins the filter. Where stdout is no terminal,

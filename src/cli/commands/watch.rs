@@ -89,7 +89,7 @@ ends the command with exit code 0, as does a closed pipe."],
         let settings = &global.settings()?.asking(watch.filter.asked_by_name());
         Interrupt::run(async |interrupt| {
             let samples = Samples::new(source, settings, RetryLimit::Follow, true).for_time(self.time.time);
-            follow(samples, settings, (from, self.time.time), &watch, interrupt).await
+            Box::pin(follow(samples, settings, (from, self.time.time), &watch, interrupt)).await
         })?;
         Ok(ExitCode::SUCCESS)
     }

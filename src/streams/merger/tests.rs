@@ -138,7 +138,9 @@ proptest! {
             all.apply(delta);
 
             let mut expected = BTreeMap::new();
-            watched.iter_mut().for_each(|host| expected.extend(host.rows()));
+            for host in &mut watched {
+                expected.extend(host.rows());
+            }
             let live = all.rows().iter().filter(|(_, row)| !row.is_closed());
             let found: BTreeMap<SocketId, Connection> =
                 live.map(|(_, row)| (row.connection.socket.id, row.connection.clone())).collect();
