@@ -7,9 +7,6 @@ use crate::model::recorded::RecordedSpan;
 use crate::model::time::Timestamp;
 use crate::store::Store;
 
-/// What has a memory (log, graphs, slopes of findings) reads so much of what was before the moment.
-pub const LEAD_IN: Duration = Duration::from_secs(15 * 60);
-
 /// Asks for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MomentWish {

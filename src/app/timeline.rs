@@ -12,11 +12,11 @@ use ratatui::layout::Rect;
 
 use crate::app::clock;
 use crate::app::layout::Layout;
-use crate::app::moment::{LEAD_IN, Moment, MomentWish, PlaySpeed};
+use crate::app::moment::{Moment, MomentWish, PlaySpeed};
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::finding::Severity;
 use crate::model::delta::Delta;
-use crate::model::recorded::{MarkSeverity, RecordedMark, RecordedMoment, RecordedSpan};
+use crate::model::recorded::{LEAD_IN, MarkSeverity, RecordedMark, RecordedMoment, RecordedSpan};
 use crate::model::snapshot::SourceKind;
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;

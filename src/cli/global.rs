@@ -81,11 +81,17 @@ impl GlobalOptions {
 
     /// The same for a command that is about one host.
     pub(super) fn open_one_host(&self) -> Result<Box<dyn Source>, Failure> {
+        self.expect_one_host()?;
+        self.open()
+    }
+
+    /// Refuses several sources, for a command that is about one host.
+    pub(super) fn expect_one_host(&self) -> Result<(), Failure> {
         match self.choice()? {
             Choice::Replays { .. } => {
                 Err(Failure::Usage("this command is about one host; run it once for each --source".to_owned()))
             }
-            choice => self.settings()?.open(&choice),
+            _ => Ok(()),
         }
     }
 

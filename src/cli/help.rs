@@ -140,12 +140,22 @@ mod tests {
     use crate::cli::commands::COMMANDS;
     use crate::cli::parse_filter;
 
-    /// The words of a line for a shell, from `conntop` to the end of that command.
+    /// The words of a line for a shell, from `conntop` to the end of that command; `<(...)` is the name of a pipe.
     fn words(line: &str) -> Vec<OsString> {
         let (mut words, mut word, mut is_quoted) = (Vec::new(), String::new(), false);
         for letter in line.chars() {
             match letter {
                 '\'' => is_quoted = !is_quoted,
+                '(' if word == "<" => is_quoted = true,
+                ')' if word.starts_with("<(") => {
+                    word = "/dev/fd/63".to_owned();
+                    is_quoted = false;
+                    continue;
+                }
+                _ => {}
+            }
+            match letter {
+                '\'' => {}
                 ' ' if !is_quoted => words.push(std::mem::take(&mut word)),
                 letter => word.push(letter),
             }
@@ -153,7 +163,7 @@ mod tests {
         words.push(word);
         let from = words.iter().skip_while(|word| !word.ends_with("conntop"));
         let command = from.take_while(|word| !["|", ">", ">>", "&&"].contains(&word.as_str()));
-        command.map(|word| OsString::from(word.trim_start_matches("<(").trim_end_matches(')'))).collect()
+        command.map(OsString::from).collect()
     }
 
     #[test]

@@ -6,14 +6,11 @@ use clap::Args;
 
 use crate::cli::Failure;
 use crate::cli::global::GlobalOptions;
-use crate::model::recorded::{MOMENT_HINT, RecordedSpan};
+use crate::model::recorded::{LEAD_IN, MOMENT_HINT, RecordedSpan};
 use crate::model::time::Timestamp;
 use crate::runtime;
 use crate::source::recording_until::RecordingUntil;
 use crate::source::{Choice, Source};
-
-/// So much before a moment is read for what needs more than that moment: what changes, and what is wrong.
-const LEAD_IN: Duration = Duration::from_secs(15 * 60);
 
 /// Which moment of a recording.
 #[derive(Args, Clone, Debug)]

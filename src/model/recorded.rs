@@ -9,6 +9,9 @@ use crate::model::text::DisplayText;
 use crate::model::time::{Timestamp, WallTime};
 use crate::model::units::parse::parse_span;
 
+/// What has a memory (log, graphs, slopes of findings) reads so much of what was before a moment that is gone to.
+pub const LEAD_IN: Duration = Duration::from_secs(15 * 60);
+
 /// The time that a recording covers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordedSpan {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::app::moment::{LEAD_IN, Moment, MomentWish, WishedSample};
+use crate::app::moment::{Moment, MomentWish, WishedSample};
 use crate::app::samples::sort_by_time;
 use crate::diagnosis::Diagnosis;
 use crate::diagnosis::ignore::Ignore;
 use crate::diagnosis::thresholds::Thresholds;
 use crate::model::delta::Delta;
-use crate::model::recorded::RecordedSpan;
+use crate::model::recorded::{LEAD_IN, RecordedSpan};
 use crate::model::snapshot::{Needs, Snapshot};
 use crate::model::time::Timestamp;
 use crate::source::{Pace, Source, SourceError};

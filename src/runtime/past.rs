@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::app::moment::LEAD_IN;
 use crate::model::delta::{Connection, Delta, ObservedSocket, Removed, Transition};
 use crate::model::descriptors::Descriptors;
 use crate::model::process::ProcessId;
+use crate::model::recorded::LEAD_IN;
 use crate::model::recorded::{RecordedMoment, RecordedSpan};
 use crate::model::sink::SampleSink;
 use crate::model::snapshot::{Needs, SourceInfo};

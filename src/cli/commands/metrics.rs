@@ -11,6 +11,7 @@ use crate::cli::command::{CliCommand, CommandNotes, EXITS, example};
 use crate::cli::global::GlobalOptions;
 use crate::cli::options::{CountLimit, TimeLimit};
 use crate::cli::output;
+use crate::cli::recorded_moment::MomentOption;
 use crate::cli::replaced_file::ReplacedFile;
 use crate::cli::samples::{Interrupt, Samples, Warnings, shortcomings};
 use crate::cli::settings::Settings;
@@ -40,6 +41,8 @@ pub(super) struct MetricsCommand {
     /// Write again each so many seconds until Ctrl-C or SIGTERM, with counters
     #[arg(long, value_name = "SECONDS", value_parser = every, allow_hyphen_values = true)]
     every: Option<Duration>,
+    #[command(flatten)]
+    moment: MomentOption,
     #[command(flatten)]
     time: TimeLimit,
     #[command(flatten)]
@@ -72,7 +75,8 @@ docs/metrics.md lists the metrics and has alert rules and units for systemd."],
     fn run(&self, global: &GlobalOptions) -> Result<ExitCode, Failure> {
         let file = self.file.as_deref().map(ReplacedFile::at).transpose().map_err(Failure::Usage)?;
         let target = MetricsTarget { format: self.format, path: self.file.as_deref(), file };
-        let source = global.open_one_host()?;
+        global.expect_one_host()?;
+        let source = self.moment.open_with_lead_in(global)?;
         let settings = global.settings()?;
         let Some(every) = self.every else {
             once(source, settings, &target)?;
