@@ -163,7 +163,7 @@ mod tests {
         words.push(word);
         let from = words.iter().skip_while(|word| !word.ends_with("conntop"));
         let command = from.take_while(|word| !["|", ">", ">>", "&&"].contains(&word.as_str()));
-        command.map(OsString::from).collect()
+        command.map(|word| OsString::from(word.trim_end_matches(')'))).collect()
     }
 
     #[test]

@@ -38,7 +38,15 @@ case $command in
     list)
         [[ " ${words[*]} " == *" --on-change "* ]] && words+=(--for 0.1)
         [[ " ${words[*]} " == *" --wait-for "* || " ${words[*]} " == *" --until-none "* ]] && words+=(--timeout 0.1) ;;
-    replay) words=(list --source "replay:${words[1]}" "${words[@]:2}") ;;
+    replay)
+        played=(list)
+        for word in "${words[@]:1}"; do
+            case $word in
+                *.conntop | - | /dev/fd/* | recorder) played+=(--source "replay:$word") ;;
+                *) played+=("$word") ;;
+            esac
+        done
+        words=("${played[@]}") ;;
 esac
 "$CONNTOP" "${words[@]}" 2> stderr
 code=$?

@@ -191,7 +191,10 @@ fn count_only_is_a_number() {
     let sockets = lines(&["state:time-wait"]).len();
     assert!(sockets > 0);
     assert_eq!(printed(&["--count-only", "state:time-wait"]), format!("{sockets}\n"));
-    assert_eq!(printed(&["--count-only", "--format", "csv", "state:time-wait"]), format!("count\r\n{sockets}\r\n"));
+    assert_eq!(
+        printed(&["--count-only", "--format", "csv", "state:time-wait"]),
+        format!("host,at,counted,count\r\nweb-7,2026-06-01T12:00:11.000Z,sockets,{sockets}\r\n")
+    );
     assert_eq!(lines(&["--count-only", "state:time-wait"])[0]["count"], sockets);
     assert_eq!(printed(&["--count-only", "nothing-is-called-so"]), "0\n");
     let remotes = lines(&["--group-by", "raddr"]).len();

@@ -80,7 +80,7 @@ fn enter_on_a_route_shows_exactly_its_connections_and_escape_comes_back() {
     };
     assert!(expected.len() > 5, "{expected:?}");
     for (line, sockets) in expected.into_iter().enumerate() {
-        press(&mut app, &format!("g{}⏎", "j".repeat(line)));
+        press(&mut app, &format!("^{}⏎", "j".repeat(line)));
         assert_eq!(app.panels.connections.live as u64, sockets, "{}", app.panels.connections.view.filter().text());
         press(&mut app, "⎋");
         assert_eq!(app.tab, conntop::app::tabs::Tab::Ports);
@@ -105,7 +105,7 @@ fn the_demo_lets_itself_be_acted_on_and_says_that_all_of_it_is_made_up() {
     assert!(picture(&app).contains("made-up process"), "{}", picture(&app));
     press(&mut app, "⎋");
     resize(&mut app, (80, 24));
-    press(&mut app, "1glljX");
+    press(&mut app, "1^lljX");
     let asked = picture(&app);
     assert!(asked.contains("made-up socket") && asked.contains(made_up), "{asked}");
 }

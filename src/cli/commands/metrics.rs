@@ -58,16 +58,17 @@ impl CliCommand for MetricsCommand {
         examples: &[
             example("conntop metrics", "once"),
             example("conntop metrics --every 15 --output conntop.prom", "for node_exporter"),
-            example("conntop metrics --format otlp-json", "for an OpenTelemetry collector"),
+            example("conntop metrics --format otlp-json", "for OpenTelemetry"),
             example("conntop metrics --source replay:leak.conntop", "what a recording came to"),
         ],
         paragraphs: &["\
-Counters are there with --every and for a recording: they begin at 0 when conntop
-starts, and count what happens between two writes as well. Samples are taken at
-most 5 s apart, or as --interval says. The number of series is bounded: the 20
-process names with most sockets, the rest as process=\"other\", never a pid. A
-file that cannot be written is said once and tried again; the old one stays.
-docs/metrics.md lists the metrics and has alert rules and units for systemd."],
+Counters are there with --every and for a recording: they begin at 0 when
+conntop starts, and count what happens between two writes as well. Samples are
+taken at most 5 s apart, or as --interval says. The number of series is
+bounded: the 20 process names with most sockets, the rest as process=\"other\",
+never a pid. A file that cannot be written is said once and tried again; the
+old one stays. docs/metrics.md lists the metrics and has alert rules and units
+for systemd."],
         exits: EXITS,
     };
 

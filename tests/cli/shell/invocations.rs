@@ -9,6 +9,8 @@ use crate::commands::commands;
 
 pub const CONNTOP: &str = env!("CARGO_BIN_EXE_conntop");
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop");
+/// A moment at its begin.
+const BEGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/recordings/demo.conntop@+1s");
 /// What takes longer hangs: everything here is done within a second, on a machine that is busy within ten.
 const HANGS: Duration = Duration::from_secs(5 * 60);
 /// Stands for a file that does not exist yet.
@@ -22,6 +24,7 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("netstat", &["--demo", "-ano"]),
     ("record", &[NEW, "--demo", "--interval", "0.1", "--count", "2"]),
     ("replay", &[RECORDING]),
+    ("diff", &[BEGIN, RECORDING]),
     ("completions", &["bash", "--demo"]),
     ("kill", &["--demo", "--dry-run", "process:jdbc"]),
     ("close", &["--demo", "--dry-run", "process:jdbc"]),
