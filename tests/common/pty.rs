@@ -233,7 +233,7 @@ impl Session {
         assert!(!screen.bracketed_paste(), "pastes are not bracketed");
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse is the terminal's");
         let tail = String::from_utf8_lossy(&self.bytes);
-        for end in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1006l", "\x1b[?2004l"] {
+        for end in ["\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1002l", "\x1b[?1006l", "\x1b[?2004l"] {
             assert!(tail.contains(end), "{end:?} is written");
         }
     }

@@ -98,7 +98,19 @@ fn kept_and_counted(list: &List) -> [Vec<u8>; 2] {
 
 /// The text without the time and what was looked at, which differ.
 fn without_head(text: &str) -> String {
-    let Ok(serde_json::Value::Object(mut document)) = serde_json::from_str(text) else { return text.to_owned() };
+    let Ok(serde_json::Value::Object(mut document)) = serde_json::from_str(text) else {
+        // A line of CSV begins with the host and the time.
+        let without_time = |line: &str| {
+            line.splitn(3, ',')
+                .enumerate()
+                .filter(|(nth, _)| *nth != 1)
+                .map(|(_, part)| part.to_owned())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        let has_time = text.starts_with("host,at,") || text.starts_with("\"host\",\"at\",");
+        return if has_time { text.lines().map(without_time).collect::<Vec<_>>().join("\n") } else { text.to_owned() };
+    };
     for key in ["at", "coverage"] {
         document.remove(key);
     }

@@ -59,6 +59,15 @@ fn halves_have_each_socket_once() {
     }
     let _tcp =
         [connect("127.0.0.1:7000"), connect("127.0.0.1:7001"), connect("[::1]:7000"), connect("127.0.0.1:65535")];
+    // The kernel gives the connections to one place ports that lie together, so that all may be of one half: these two are not.
+    let from_port = |port: u16| {
+        let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a free port");
+        rustix::net::connect(&socket, &SocketAddr::from(([127, 0, 0, 1], 7_000))).expect("loopback");
+        socket
+    };
+    let _of_both_halves = [10_000, 12_100].map(from_port);
     let only_bound = |port| {
         let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
         let socket = socket.expect("a socket");

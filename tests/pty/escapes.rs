@@ -54,7 +54,7 @@ fn is_own(sequence: &[u8]) -> bool {
     let Some((last, parameters)) = body.split_last() else { return false };
     match last {
         b'm' | b'H' | b'C' | b'J' | b'K' => parameters.iter().all(|byte| byte.is_ascii_digit() || *byte == b';'),
-        b'h' | b'l' => [&b"?1049"[..], b"?25", b"?2004", b"?1000", b"?1006"].contains(&parameters),
+        b'h' | b'l' => [&b"?1049"[..], b"?25", b"?2004", b"?1000", b"?1002", b"?1006"].contains(&parameters),
         _ => false,
     }
 }
