@@ -2,7 +2,7 @@
 //!
 //! It reads no clock: ages are counted by the moments of the samples (`CLOCK_BOOTTIME`), which no change of the time of day
 //! touches. Nothing that the disk does ends it: what cannot be written is said once and tried again, and what was not recorded
-//! by then is a [`Gap`] in the recording.
+//! by then is a [`Gap`](crate::model::delta::Gap) in the recording.
 
 #[cfg(unix)]
 pub mod directory;

@@ -273,7 +273,7 @@ impl MetricName {
 }
 
 impl MetricRow {
-    /// The type in Prometheus, where it has one that is true in both of its text formats: see [`super::openmetrics`].
+    /// The type in Prometheus, where it has one that is true in both of its text formats: see `openmetrics.rs`.
     pub const fn prometheus_type(&self) -> Option<&'static str> {
         match self.kind {
             MetricKind::Gauge | MetricKind::UpDownCounter => Some("gauge"),
