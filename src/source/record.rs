@@ -17,7 +17,6 @@ pub mod holders;
 pub mod index;
 pub mod older;
 pub mod relative;
-pub mod ring;
 pub mod row;
 pub mod rows;
 pub mod sample_writer;

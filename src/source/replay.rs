@@ -23,7 +23,6 @@ use crate::source::guarded::{self, Unusable};
 use crate::source::record::file;
 use crate::source::record::format::{RecordingFault, VERSION};
 use crate::source::record::header::Header;
-use crate::source::record::ring::RingMemory;
 use crate::source::replay::delta_player::DeltaPlayer;
 use crate::source::replay::frames::{NotPlayable, RecordingFrames};
 use crate::source::replay::segments::{RecordingInput, Segment, Timeline};
@@ -75,13 +74,6 @@ impl Replay {
     /// Plays what `input` holds, which cannot be gone back in; `name` is for messages.
     pub fn read(input: RecordingInput, name: DisplayText) -> Result<Self, SourceError> {
         Self::start(input, name, None)
-    }
-
-    /// Plays what `memory` holds now.
-    pub fn of_memory(memory: &RingMemory) -> Result<Self, SourceError> {
-        let name = DisplayText::from("the last minutes");
-        let timeline = Timeline::new(vec![Segment::of_memory(memory)]);
-        Self::of_timeline(timeline, memory.header(), name, None)
     }
 
     /// The segments of a flight recorder.

@@ -348,9 +348,9 @@ mod tests {
     #[test]
     fn rows_that_share_a_name_follow_one_another_and_are_alike() {
         let otel: BTreeSet<_> = METRICS.iter().map(|row| row.otel).collect();
-        let groups = METRICS.chunk_by(|a, b| a.otel == b.otel);
-        assert_eq!(groups.clone().count(), otel.len());
-        for group in groups.filter(|group| group.len() > 1) {
+        let groups = || METRICS.chunk_by(|a, b| a.otel == b.otel);
+        assert_eq!(groups().count(), otel.len());
+        for group in groups().filter(|group| group.len() > 1) {
             assert!(group.iter().all(|row| row.kind == group[0].kind && row.unit == group[0].unit));
             assert!(group.iter().all(|row| row.otel_constant.is_some()));
         }

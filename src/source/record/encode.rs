@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use crate::model::delta::{Connection, Delta, Transition};
+use crate::model::delta::{Delta, Transition};
 use crate::model::socket::SocketId;
 use crate::model::time::Timestamp;
 use crate::source::record::bytes::BytesOut;
@@ -71,13 +71,6 @@ impl Encoder {
         for slot in &places.removed {
             self.rows.remove(*slot);
         }
-    }
-
-    /// From now on there are these rows: the next frame has to be a key frame.
-    pub fn resume(&mut self, rows: impl IntoIterator<Item = Connection>) {
-        self.rows = RowTable::default();
-        let added = rows.into_iter().collect();
-        self.take_in_only(&Delta { added, ..Delta::default() });
     }
 
     /// Brings the rows to the moment of `delta`, but for those that are gone: transitions still name them.

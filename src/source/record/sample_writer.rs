@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::delta::{Connection, Delta};
+use crate::model::delta::Delta;
 use crate::model::recorded::RecordedMark;
 use crate::model::time::Timestamp;
 use crate::source::record::bytes::BytesOut;
@@ -86,12 +86,6 @@ impl SampleWriter {
     /// The next sample begins another recording of the same run, which a reader puts behind this one without a gap.
     pub fn begin_recording(&mut self) {
         (self.index, self.written, self.is_new) = (Index::default(), 0, true);
-        self.group.goes_on = false;
-    }
-
-    /// Samples were left out: `rows` are all that there are now, and the next sample begins a group.
-    pub fn resume(&mut self, rows: impl IntoIterator<Item = Connection>) {
-        self.encoder.resume(rows);
         self.group.goes_on = false;
     }
 

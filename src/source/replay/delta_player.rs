@@ -92,7 +92,7 @@ impl DeltaPlayer {
     /// Goes on with the recording `next`, after a fault of the one before or its end.
     fn go_on(&mut self, next: usize, fault: Option<&RecordingFault>) -> Result<(), RecordingFault> {
         let PlayerPlace::Timeline { timeline, nth } = &mut self.place else { return Ok(()) };
-        let name = timeline.segments.get(*nth).and_then(Segment::name);
+        let name = timeline.segments.get(*nth).map(Segment::name);
         // A recorder that was killed leaves no end: nothing is missing.
         if let (Some(fault), Some(name)) = (fault.filter(|fault| !matches!(fault, RecordingFault::Unfinished)), name) {
             let begin = self.frames.begin();

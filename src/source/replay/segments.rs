@@ -1,10 +1,10 @@
-//! The recordings that a replay plays one after the other: one file, the segments of a flight recorder's directory, or memory. Together
+//! The recordings that a replay plays one after the other: one file, or the segments of a flight recorder's directory. Together
 //! they are one timeline, whose moments ascend.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,11 +15,9 @@ use crate::model::units;
 use crate::source::flight_recorder::segment_name::SegmentName;
 use crate::source::guarded;
 use crate::source::record::file;
-use crate::source::record::format::{RecordingFault, kind};
-use crate::source::record::frame::put_frame;
+use crate::source::record::format::RecordingFault;
 use crate::source::record::header::{Header, RecorderRun};
 use crate::source::record::index::Index;
-use crate::source::record::ring::{RingFrame, RingMemory};
 use crate::source::replay::deltas::Shift;
 use crate::source::replay::frames::RecordingFrames;
 use crate::source::replay::index_reader;
@@ -37,16 +35,10 @@ const SEGMENTS_MAX: usize = 65_536;
 pub struct Segment {
     /// Who recorded, and what.
     pub header: Header,
-    content: SegmentContent,
+    path: PathBuf,
     index: Index,
     /// How far its clock is put.
     pub shift: Shift,
-}
-
-#[derive(Debug)]
-enum SegmentContent {
-    File(PathBuf),
-    Memory(Vec<RingFrame>),
 }
 
 /// Recordings that follow each other.
@@ -61,47 +53,20 @@ impl Segment {
     pub fn of_file(path: &Path, header: Header) -> Result<Self, RecordingFault> {
         let (file, _) = guarded::open(path).map_err(|_| RecordingFault::Nonsense("it cannot be opened"))?;
         let index = index_reader::read(file)?;
-        Ok(Self { header, content: SegmentContent::File(path.to_owned()), index, shift: Shift::default() })
+        Ok(Self { header, path: path.to_owned(), index, shift: Shift::default() })
     }
 
-    /// What `memory` holds now.
-    pub fn of_memory(memory: &RingMemory) -> Self {
-        let frames = memory.frames();
-        let mut index = Index::default();
-        for (place, frame) in (0..).zip(&frames) {
-            index.add(&frame.head, frame.is_key, place);
-        }
-        let header = memory.header().clone();
-        Self { header, content: SegmentContent::Memory(frames), index, shift: Shift::default() }
-    }
-
-    /// What messages call it; `None` for memory.
-    pub fn name(&self) -> Option<DisplayText> {
-        match &self.content {
-            SegmentContent::File(path) => Some(file::shown(path)),
-            SegmentContent::Memory(_) => None,
-        }
+    /// What messages call it.
+    pub fn name(&self) -> DisplayText {
+        file::shown(&self.path)
     }
 
     /// Its frames from the key frame at `place` on.
     pub fn frames_at(&self, place: u64) -> Result<RecordingFrames<RecordingInput>, RecordingFault> {
-        let input: RecordingInput = match &self.content {
-            SegmentContent::File(path) => {
-                let (mut file, _) =
-                    guarded::open(path).map_err(|_| RecordingFault::Nonsense("its file is not there any more"))?;
-                file.seek(SeekFrom::Start(place))?;
-                Box::new(BufReader::new(file))
-            }
-            SegmentContent::Memory(frames) => {
-                let place = usize::try_from(place).unwrap_or(usize::MAX).min(frames.len());
-                let mut end = Vec::new();
-                put_frame(&mut end, kind::END, |bytes| {
-                    bytes.extend_from_slice(&[0; 8]);
-                    Ok(())
-                })?;
-                Box::new(MemoryInput { frames: frames[place..].to_vec(), nth: 0, read: 0 }.chain(Cursor::new(end)))
-            }
-        };
+        let (mut file, _) =
+            guarded::open(&self.path).map_err(|_| RecordingFault::Nonsense("its file is not there any more"))?;
+        file.seek(SeekFrom::Start(place))?;
+        let input: RecordingInput = Box::new(BufReader::new(file));
         Ok(RecordingFrames::from_group(input, place))
     }
 
@@ -121,10 +86,7 @@ impl Segment {
 
     /// The number in its name, where a flight recorder gave it one.
     fn number(&self) -> Option<u32> {
-        match &self.content {
-            SegmentContent::File(path) => Some(SegmentName::parse(path.file_name()?.to_str()?)?.number),
-            SegmentContent::Memory(_) => None,
-        }
+        Some(SegmentName::parse(self.path.file_name()?.to_str()?)?.number)
     }
 
     /// Where its first group begins.
@@ -240,25 +202,4 @@ fn header(path: &Path) -> Option<Header> {
     let (file, _) = guarded::open(path).ok()?;
     let (frames, header) = RecordingFrames::<BufReader<File>>::open(BufReader::new(file)).ok()?;
     (!frames.has_snapshots()).then_some(header)
-}
-
-/// Reads frames that are in memory.
-struct MemoryInput {
-    frames: Vec<RingFrame>,
-    nth: usize,
-    read: usize,
-}
-
-impl Read for MemoryInput {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let Some(frame) = self.frames.get(self.nth) else { return Ok(0) };
-        let rest = &frame.bytes[self.read..];
-        let len = rest.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&rest[..len]);
-        self.read += len;
-        if self.read == frame.bytes.len() {
-            (self.nth, self.read) = (self.nth + 1, 0);
-        }
-        Ok(len)
-    }
 }

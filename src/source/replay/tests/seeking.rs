@@ -7,7 +7,6 @@ use super::*;
 use crate::model::delta::{EventSource, Gap};
 use crate::model::recorded::{MarkSeverity, RecordedMark};
 use crate::model::socket::SocketId;
-use crate::source::record::ring::GroupRing;
 
 /// The rows after each delta.
 pub fn rows(deltas: &[Delta]) -> Vec<BTreeMap<SocketId, Connection>> {
@@ -180,37 +179,4 @@ fn marks_are_in_the_span() {
         let span = Replay::open(&path).expect("a recording").span().expect("one");
         assert_eq!(span.marks, std::slice::from_ref(&mark));
     }
-}
-
-#[test]
-fn memory_holds_the_last_groups_that_fit() {
-    let recorded = deltas(400);
-    let mut ring = GroupRing::new(header(1), usize::MAX).expect("a ring");
-    for delta in &recorded {
-        ring.write(delta, &[]).expect("it can be recorded");
-    }
-    let memory = ring.memory();
-    let mut replay = Replay::of_memory(&memory).expect("it has samples");
-    assert_same(&deltas_of(rest(&mut replay)), &recorded);
-    assert_goes_anywhere(&mut replay, &recorded);
-
-    let max = memory.bytes() / 2;
-    let mut ring = GroupRing::new(header(1), max).expect("a ring");
-    for delta in &recorded {
-        ring.write(delta, &[]).expect("it can be recorded");
-        assert!(ring.memory().bytes() <= max);
-    }
-    let (first, last) = ring.memory().covers().expect("it has samples");
-    assert!(first.at > recorded[0].at && last.at == recorded[399].at);
-    let mut replay = Replay::of_memory(&ring.memory()).expect("it has samples");
-    let begin = recorded.iter().position(|delta| delta.at == first.at).expect("it was recorded");
-    let played = deltas_of(rest(&mut replay));
-    assert_eq!(rows(&played).last(), rows(&recorded).last());
-    assert_eq!(played.len(), recorded.len() - begin);
-
-    let mut tiny = GroupRing::new(header(1), 100).expect("a ring");
-    for delta in &recorded[..3] {
-        tiny.write(delta, &[]).expect("it is forgotten at once");
-    }
-    assert!(tiny.memory().covers().is_none() && Replay::of_memory(&tiny.memory()).is_err());
 }
