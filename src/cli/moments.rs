@@ -1,17 +1,15 @@
 //! A moment that a person names on the command line: `FILE`, `FILE@14:05`, `DIR@-5m`, or `now`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::cli::Failure;
 use crate::cli::commands::list;
 use crate::cli::settings::Settings;
-use crate::model::recorded::{MOMENT_HINT, RecordedSpan};
-use crate::model::snapshot::Snapshot;
-use crate::model::time::Timestamp;
-use crate::runtime;
-use crate::source::{Choice, Pace, Source};
+use crate::cli::{Failure, recorded_moment};
+use crate::model::recorded::RecordedSpan;
+use crate::source::Choice;
+use crate::source::recording_until::RecordingUntil;
 use crate::store::Store;
-use crate::tracker::{Tracker, Tracking};
 
 /// The live machine, where no recording has that name.
 const NOW: &str = "now";
@@ -34,7 +32,7 @@ impl NamedMoment {
             return Self::Now;
         }
         let mut ends = words.rmatch_indices('@').map(|(at, _)| (&words[..at], &words[at + 1..]));
-        match ends.find(|(path, time)| !path.is_empty() && is_time(time)) {
+        match ends.find(|(path, time)| !path.is_empty() && RecordedSpan::is_time(time)) {
             Some((path, time)) => Self::Recorded(path.into(), Some(time.to_owned())),
             None => whole(),
         }
@@ -48,8 +46,10 @@ impl NamedMoment {
                 let source = settings.open(&Choice::Replay { path: path.clone() })?;
                 match source.span() {
                     Some(span) => {
-                        let at = named(&span, time.as_deref(), path)?;
-                        read_to(source, at, settings)
+                        let outside = |why| Failure::Failed(format!("{}: {why}", path.display()));
+                        let named = time.as_ref().map(|time| recorded_moment::named(&span, time).map_err(outside));
+                        let at = named.transpose()?.unwrap_or(span.last.at);
+                        list::look(Box::new(RecordingUntil::new(source, at, Duration::ZERO)?), settings)
                     }
                     None if time.is_some() => Err(Failure::Failed(format!(
                         "{} has no times to go to; leave out the time to look at its end",
@@ -58,38 +58,6 @@ impl NamedMoment {
                     None => list::look(source, settings),
                 }
             }
-        }
-    }
-}
-
-/// Whether a time may have been meant: one whose form is right need not be in the recording.
-fn is_time(text: &str) -> bool {
-    let is_none = |why: &String| why.ends_with(MOMENT_HINT);
-    !RecordedSpan::default().parse(text, 0).is_err_and(|why| is_none(&why))
-}
-
-/// The moment of `span` that `time` names; its end where there is none.
-fn named(span: &RecordedSpan, time: Option<&str>, path: &Path) -> Result<Timestamp, Failure> {
-    let Some(time) = time else { return Ok(span.last.at) };
-    let (offset, _) = runtime::utc_offset_seconds();
-    let outside = |why| Failure::Failed(format!("{}: {why}", path.display()));
-    span.parse(time, offset).map_err(outside)
-}
-
-/// Reads the recording from the last moment before `at` on from which it can be read, up to `at`.
-fn read_to(mut source: Box<dyn Source>, at: Timestamp, settings: &Settings) -> Result<Store, Failure> {
-    source.seek(at)?;
-    let needs = settings.needs();
-    let (mut store, mut tracker, mut snapshot) =
-        (Store::new(source.info().clone()), Tracker::new(), Snapshot::default());
-    loop {
-        let pace = source.sample(&needs, &mut Tracking { tracker: &mut tracker, snapshot: &mut snapshot })?;
-        if snapshot.at > at && store.deltas() > 0 {
-            return Ok(store);
-        }
-        store.apply(tracker.finish(&mut snapshot));
-        if !matches!(pace, Pace::After(_)) {
-            return Ok(store);
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::Failure;
 use crate::cli::global::GlobalOptions;
-use crate::model::recorded::{LEAD_IN, MOMENT_HINT, RecordedSpan};
+use crate::model::recorded::{LEAD_IN, RecordedSpan};
 use crate::model::time::Timestamp;
 use crate::runtime;
 use crate::source::recording_until::RecordingUntil;
@@ -55,16 +55,20 @@ fn find(text: &str, global: &GlobalOptions) -> Result<(Box<dyn Source>, Timestam
         let sentence = "--at names a moment of a recording; name the recording with --source replay:FILE";
         return Err(Failure::Usage(sentence.to_owned()));
     }
-    let is_none = |why: &str| why.ends_with(MOMENT_HINT);
-    if let Err(why) = RecordedSpan::default().parse(text, 0)
-        && is_none(&why)
+    if !RecordedSpan::is_time(text)
+        && let Err(why) = RecordedSpan::default().parse(text, 0)
     {
         return Err(Failure::Usage(why));
     }
     let recording = global.open()?;
     let nowhere = || Failure::Failed("this recording has no times to go to; leave out --at".to_owned());
     let span = recording.span().ok_or_else(nowhere)?;
-    let (offset, _) = runtime::utc_offset_seconds();
-    let at = span.parse(text, offset).map_err(Failure::Failed)?;
+    let at = named(&span, text).map_err(Failure::Failed)?;
     Ok((recording, at))
+}
+
+/// The moment of `span` that `text` names, in the time zone of this machine. An error is a sentence that says what there is.
+pub(in crate::cli) fn named(span: &RecordedSpan, text: &str) -> Result<Timestamp, String> {
+    let (offset, _) = runtime::utc_offset_seconds();
+    span.parse(text, offset)
 }

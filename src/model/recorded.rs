@@ -73,19 +73,29 @@ impl RecordedSpan {
     pub fn parse(&self, text: &str, utc_offset_seconds: i32) -> Result<Timestamp, String> {
         let text = text.trim();
         let zone = TimeZone::fixed(Offset::from_seconds(utc_offset_seconds).unwrap_or(Offset::UTC));
-        let after = text.get(1..).and_then(parse_span);
-        let found = match text.as_bytes().first() {
-            Some(b'-') => after.map(|span| self.last.at.0.checked_sub(span).map(Timestamp)),
-            Some(b'+') => after.map(|span| self.first.at.0.checked_add(span).map(Timestamp)),
-            _ => self.parse_wall(text, &zone).ok(),
-        };
+        let found = self.find(text, &zone);
         let shown = DisplayText::new(text);
         let is_within = |at: &Timestamp| (self.first.at..=self.last.at).contains(at);
         match found {
-            None => Err(format!("'{shown}' is no time; {MOMENT_HINT}")),
-            Some(at) => at
+            Err(()) => Err(format!("'{shown}' is no time; {MOMENT_HINT}")),
+            Ok(at) => at
                 .filter(is_within)
                 .ok_or_else(|| format!("{shown} is outside of what is recorded: {}", self.words(&zone))),
+        }
+    }
+
+    /// Whether `text` is written like a moment, whichever recording has one there.
+    pub fn is_time(text: &str) -> bool {
+        Self::default().find(text.trim(), &TimeZone::UTC).is_ok()
+    }
+
+    /// The moment that `text` names; `Ok(None)`: there is no such moment. An error: that is no way to name one.
+    fn find(&self, text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, ()> {
+        let after = text.get(1..).and_then(parse_span).ok_or(());
+        match text.as_bytes().first() {
+            Some(b'-') => after.map(|span| self.last.at.0.checked_sub(span).map(Timestamp)),
+            Some(b'+') => after.map(|span| self.first.at.0.checked_add(span).map(Timestamp)),
+            _ => self.parse_wall(text, zone),
         }
     }
 
